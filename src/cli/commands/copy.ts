@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import { recordCopyRequest } from '../../copy/copy-requests.ts'
+import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
+import type { DuplicatePolicy } from '../../messages.ts'
+import { startParties } from '../../parties.ts'
+import { EXIT, exitCodeFor, print, printEither, type ExitCode, type Run } from '../output.ts'
+import { createProgress } from '../progress.ts'
+import { withSession, type Session } from '../session.ts'
+import { describeStatus } from '../status-text.ts'
+import { addUserOptions, userOf, type UserOptions } from '../user-options.ts'
+import { watchRequests } from '../watch.ts'
+import { onSignal } from '../signals.ts'
+
+interface Options extends UserOptions {
+  from: string
+  to: string
+  policy: string
+  name: string
+  key?: string
+  watch?: boolean
+  json?: boolean
+}
+
+export function addCopy(program: Command, run: Run) {
+  const command = program
+    .command('copy')
+    .description('record a request to copy the products of a brand into other brands')
+    .requiredOption('--from <brand>', 'the brand whose live products are copied')
+    .requiredOption('--to <brands>', 'the brands that get them, separated by commas')
+    .option(
+      '--policy <policy>',
+      'about products that are there: return-existing or fail',
+      'return-existing',
+    )
+    .option('--name <template>', 'the names of the copies', DEFAULT_NAME_TEMPLATE)
+    .option('--key <key>', 'your own key: the same key and content is the same request')
+    .option('--watch', 'carry the request out now, and show progress until it is done')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  product-copy copy --from Samsung --to Aurora,Borealis --watch',
+    )
+  addUserOptions(command).action((options: Options) => run(() => copy(options)))
+}
+
+function copy(options: Options): Promise<ExitCode> {
+  const user = userOf(options)
+  return withSession({ create: false }, async (session) => {
+    const { id, repeated } = await recordCopyRequest(session.database, session.newId, {
+      sourceBrand: options.from,
+      targetBrands: options.to.split(','),
+      nameTemplate: options.name,
+      policy: options.policy as DuplicatePolicy,
+      user,
+      requestKey: options.key,
+    })
+    if (options.watch) return watch(session, id, options)
+    const recorded = repeated ? 'was recorded before' : 'is recorded'
+    await printEither(
+      options.json,
+      { id, repeated },
+      `Request ${id} ${recorded}. "product-copy serve" carries it out, "product-copy status ${id}" shows how it stands.`,
+    )
+    return EXIT.done
+  })
+}
+
+/** The embedded database has one process at a time, so that who watches also does the work. */
+async function watch(session: Session, id: string, { json }: Options): Promise<ExitCode> {
+  const { database, newId, config, logger } = session
+  if (!json) await print(`Request ${id}`)
+  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
+  const parties = await startParties({ database, newId, settings, logger })
+  const interrupted = onSignal()
+  const progress = createProgress('copy', { quiet: json === true })
+  const [status] = await watchRequests(database, [id], progress.update, interrupted)
+  progress.end()
+  await parties.stop()
+  await printEither(json, status, describeStatus(status!))
+  if (status!.state === 'done') return exitCodeFor(status!)
+  process.stderr.write('interrupted: "product-copy serve" goes on with it\n')
+  return EXIT.couldNotRun
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { copyRequestStatus } from '../../copy/copy-requests.ts'
+import { copyResults } from '../../copy/copy-results.ts'
+import { exitCodeFor, print, type Run } from '../output.ts'
+import { withSession } from '../session.ts'
+
+export function addResults(program: Command, run: Run) {
+  program
+    .command('results')
+    .description('print what became of each item of a copy request, one JSON object a line')
+    .argument('<id>', 'the id that "copy" printed')
+    .option('--json', 'the same: the output is for programs already')
+    .addHelpText(
+      'after',
+      '\nExample, the items that were not created:\n  product-copy results 116274891223552000 | grep -v \'"created"\'',
+    )
+    .action((id: string) =>
+      run(() =>
+        withSession({ create: false }, async ({ database }) => {
+          const status = await copyRequestStatus(database, id)
+          for await (const result of copyResults(database, id)) await print(JSON.stringify(result))
+          return exitCodeFor(status)
+        }),
+      ),
+    )
+}

@@ -1,0 +1,64 @@
+import { Command, CommanderError } from 'commander'
+import { errorText } from '../errors.ts'
+import { addAudit } from './commands/audit.ts'
+import { addBrands } from './commands/brands.ts'
+import { addCopy } from './commands/copy.ts'
+import { addImport } from './commands/import.ts'
+import { addMigrate } from './commands/migrate.ts'
+import { addResults } from './commands/results.ts'
+import { addServe } from './commands/serve.ts'
+import { addStatus } from './commands/status.ts'
+import { EXIT, exitCodeOf, type Run } from './output.ts'
+
+const program = new Command('product-copy')
+  .description("Copies products in bulk, without duplicates and near the database's own speed.")
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 1 done with rejected or failed items, 2 wrong use or bad input, 3 could not run.
+The embedded database lies in the folder DATA_DIR (default ./data).
+
+Example:
+  product-copy import catalogue.csv
+  product-copy brands add Aurora Borealis
+  product-copy copy --from Samsung --to Aurora,Borealis --watch
+  product-copy audit`,
+  )
+  .exitOverride()
+  .showSuggestionAfterError(false)
+
+/** Runs a command's work; a foreseen error is one line for whoever can mend it. */
+const run: Run = async (work) => {
+  try {
+    process.exitCode = await work()
+  } catch (error) {
+    process.stderr.write(`product-copy: ${errorText(error)}\n`)
+    process.exitCode = exitCodeOf(error)
+  }
+}
+
+for (const add of [
+  addMigrate,
+  addImport,
+  addBrands,
+  addCopy,
+  addStatus,
+  addResults,
+  addAudit,
+  addServe,
+]) {
+  add(program, run)
+}
+
+// A reader that has seen enough, such as `head`, is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.badInput
+}

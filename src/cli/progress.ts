@@ -1,0 +1,55 @@
+import { Presets, SingleBar } from 'cli-progress'
+
+export interface Progress {
+  /** Shows how much is done. The total may grow. */
+  update: (done: number, total: number) => void
+  end: () => void
+}
+
+/** Plain lines come at most this often. */
+const LINE_MS = 2000
+
+/**
+ * Shows progress with rate and time left on stderr: a bar on a terminal, plain lines elsewhere, and
+ * nothing at all when a program reads the output.
+ */
+export function createProgress(label: string, { quiet }: { quiet: boolean }): Progress {
+  if (quiet) return { update: () => undefined, end: () => undefined }
+  return process.stderr.isTTY ? bar(label) : lines(label)
+}
+
+function bar(label: string): Progress {
+  const started = performance.now()
+  const single = new SingleBar(
+    { format: `${label} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left` },
+    Presets.shades_classic,
+  )
+  single.start(0, 0, { rate: 0, left: '?' })
+  return {
+    update(done, total) {
+      single.setTotal(total)
+      single.update(done, pace(started, done, total))
+    },
+    end: () => single.stop(),
+  }
+}
+
+function lines(label: string): Progress {
+  const started = performance.now()
+  let last = started
+  return {
+    update(done, total) {
+      if (performance.now() - last < LINE_MS) return
+      last = performance.now()
+      const { rate, left } = pace(started, done, total)
+      process.stderr.write(`${label}: ${done} of ${total}, ${rate}/s, ${left} left\n`)
+    },
+    end: () => undefined,
+  }
+}
+
+function pace(started: number, done: number, total: number): { rate: number; left: string } {
+  const seconds = (performance.now() - started) / 1000
+  const rate = Math.round(done / seconds)
+  return { rate, left: rate > 0 ? `${Math.ceil((total - done) / rate)} s` : '?' }
+}

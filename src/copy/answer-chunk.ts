@@ -1,0 +1,105 @@
+import { ProductCopyError } from '../errors.ts'
+import type { Database, NewId, Transaction } from '../database.ts'
+import { resultMessage, type ChunkMessage, type Outcome } from '../messages.ts'
+import { findBrands } from './brands.ts'
+import { bodyHash } from './chunks.ts'
+import { createProducts } from './create-products.ts'
+
+interface StoredResult {
+  content_hash: string
+}
+
+/** A chunk as it arrived: what it says, its text, and the message group in which its result is to go. */
+export interface ArrivedChunk {
+  message: ChunkMessage
+  body: string
+  group: string
+}
+
+/**
+ * Step 4: creates a chunk's products and writes its result, in one transaction. A chunk that was
+ * answered before gets the same answer once more: its result is published again as it stands.
+ *
+ * @throws ProductCopyError `unreadable-message` when another chunk was answered under this name
+ */
+export async function answerChunk(
+  database: Database,
+  newId: NewId,
+  chunk: ArrivedChunk,
+): Promise<'answered' | 'repeated'> {
+  if (await repeatAnswer(database, chunk)) return 'repeated'
+  const { message } = chunk
+  const batch = {
+    items: message.items,
+    policy: message.policy,
+    user: { id: message.userId, name: message.userName },
+  }
+  try {
+    await createProducts(database, batch, {
+      newId,
+      brands: (names) => findBrands(database, names),
+      beforeCommit: (trx, outcomes) => insertResult(trx, chunk, outcomes),
+    })
+    return 'answered'
+  } catch (error) {
+    // The same chunk was in two hands at once, and the other one has committed.
+    if (!database.dialect.isDuplicate(error, 'copy_result_pkey')) throw error
+    await repeatAnswer(database, chunk)
+    return 'repeated'
+  }
+}
+
+/** Step 4 for a chunk whose attempts are used up: all of its items are `failed`, unless it was answered. */
+export async function giveUpChunk(
+  trx: Transaction,
+  chunk: ArrivedChunk,
+  reason: string,
+): Promise<void> {
+  const { requestId, chunkNo, items } = chunk.message
+  const stored = await findResult(trx, requestId, chunkNo)
+  if (stored) return
+  await insertResult(
+    trx,
+    chunk,
+    items.map(() => ({ outcome: 'failed', reason })),
+  )
+}
+
+/** @returns whether the chunk was answered before */
+async function repeatAnswer(database: Database, chunk: ArrivedChunk): Promise<boolean> {
+  const { requestId, chunkNo } = chunk.message
+  const stored = await findResult(database.knex, requestId, chunkNo)
+  if (!stored) return false
+  if (stored.content_hash !== bodyHash(chunk.body)) {
+    throw new ProductCopyError(
+      'unreadable-message',
+      `chunk ${chunkNo} of request ${requestId} was answered before with other content`,
+    )
+  }
+  await database
+    .knex('copy_result')
+    .where({ request_id: requestId, chunk_no: chunkNo })
+    .update({ published_at: null, claimed_until: null })
+  return true
+}
+
+function findResult(
+  knex: Database['knex'] | Transaction,
+  requestId: string,
+  chunkNo: number,
+): Promise<StoredResult | undefined> {
+  return knex('copy_result')
+    .where({ request_id: requestId, chunk_no: chunkNo })
+    .first<StoredResult | undefined>('content_hash')
+}
+
+async function insertResult(trx: Transaction, chunk: ArrivedChunk, outcomes: Outcome[]) {
+  const { requestId, chunkNo } = chunk.message
+  await trx('copy_result').insert({
+    request_id: requestId,
+    chunk_no: chunkNo,
+    content_hash: bodyHash(chunk.body),
+    message_group: chunk.group,
+    body: JSON.stringify(resultMessage(requestId, chunkNo, outcomes)),
+  })
+}

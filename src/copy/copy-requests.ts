@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto'
+import { badInput, quoted } from '../errors.ts'
+import type { Database, NewId, User } from '../database.ts'
+import { DUPLICATE_POLICIES, type DuplicatePolicy } from '../messages.ts'
+import { findBrands } from './brands.ts'
+import { checkNameTemplate } from './name-template.ts'
+import { canonicalText } from './product-key.ts'
+import { isId, userProblem } from './read-product.ts'
+
+/** Target brands of one request at the most. */
+const MAX_TARGETS = 1000
+
+export interface CopyRequest {
+  sourceBrand: string
+  targetBrands: string[]
+  nameTemplate: string
+  policy: DuplicatePolicy
+  user: User
+  /** The caller's own name for the request, at most 128 printable ASCII characters. */
+  requestKey?: string | undefined
+}
+
+/** A request's progress. The counts come from its chunks: with `pending` they add up to `items`. */
+export interface CopyRequestStatus {
+  id: string
+  /** `expanding` while the job still makes chunks, so that `items` grows. */
+  state: 'recorded' | 'expanding' | 'copying' | 'done'
+  requestKey: string | null
+  sourceBrand: string
+  targetBrands: string[]
+  nameTemplate: string
+  policy: DuplicatePolicy
+  items: number
+  created: number
+  existing: number
+  rejected: number
+  failed: number
+  pending: number
+}
+
+/**
+ * Step 1: records a request. The same request key with the same content is the same request.
+ * @returns the request's id, and whether it was recorded before under its key
+ * @throws ProductCopyError `bad-input`; nothing is written then
+ */
+export async function recordCopyRequest(
+  database: Database,
+  newId: NewId,
+  request: CopyRequest,
+): Promise<{ id: string; repeated: boolean }> {
+  const { sourceBrand, targetBrands } = await checkRequest(database, request)
+  const id = newId()
+  const row = {
+    id,
+    request_key: request.requestKey ?? null,
+    content_hash: contentHash(sourceBrand, targetBrands, request),
+    source_brand: sourceBrand,
+    target_brands: JSON.stringify(targetBrands),
+    name_template: request.nameTemplate,
+    policy: request.policy,
+    user_id: request.user.id,
+    user_name: request.user.name,
+  }
+  // Without a key there is nothing to compare: the mall's records may be doubled.
+  if (row.request_key === null) {
+    await database.knex('copy_request').insert(row)
+    return { id, repeated: false }
+  }
+  await database.inTransaction((trx) =>
+    trx('copy_request').insert(row).onConflict('request_key').ignore(),
+  )
+  const kept = await database
+    .knex('copy_request')
+    .where({ request_key: row.request_key })
+    .first<{ id: string; content_hash: string }>('id', 'content_hash')
+  if (kept.content_hash !== row.content_hash) {
+    throw badInput(
+      `request key ${quoted(request.requestKey)} was used for other content by request ${kept.id}`,
+    )
+  }
+  return { id: kept.id, repeated: kept.id !== id }
+}
+
+/** Checks a request and finds its brands. @returns their names, as the brands write them */
+async function checkRequest(database: Database, request: CopyRequest) {
+  checkNameTemplate(request.nameTemplate)
+  if (!DUPLICATE_POLICIES.includes(request.policy)) {
+    const allowed = DUPLICATE_POLICIES.join(' and ')
+    throw badInput(`policy ${quoted(request.policy)} is not known; allowed are ${allowed}`)
+  }
+  const { requestKey } = request
+  if (requestKey !== undefined && !/^[\x21-\x7e]{1,128}$/.test(requestKey)) {
+    throw badInput(
+      `request key ${quoted(requestKey)} is not allowed: 1 to 128 printable ASCII characters`,
+    )
+  }
+  const problem = userProblem(request.user)
+  if (problem !== undefined) throw badInput(problem)
+  return resolveBrands(database, request)
+}
+
+async function resolveBrands(database: Database, request: CopyRequest) {
+  const targets = new Set(request.targetBrands.map(canonicalText).filter((key) => key !== ''))
+  if (targets.size === 0) throw badInput('no target brand is given: name at least one')
+  if (targets.size > MAX_TARGETS) {
+    throw badInput(`${targets.size} target brands are given, at most ${MAX_TARGETS} are allowed`)
+  }
+  const source = canonicalText(request.sourceBrand)
+  if (targets.has(source)) {
+    throw badInput(`brand ${quoted(request.sourceBrand)} cannot be copied into itself`)
+  }
+  const brands = await findBrands(database, [source, ...targets])
+  const nameOf = (key: string): string => {
+    const brand = brands.get(key)
+    if (brand) return brand.name
+    throw badInput(
+      `unknown brand ${quoted(key)}: "product-copy brands" lists them, "product-copy brands add NAME" adds one`,
+    )
+  }
+  return { sourceBrand: nameOf(source), targetBrands: [...targets].map(nameOf) }
+}
+
+function contentHash(sourceBrand: string, targetBrands: string[], request: CopyRequest): string {
+  const { nameTemplate, policy, user } = request
+  const targets = [...targetBrands].sort()
+  const content = [sourceBrand, targets, nameTemplate, policy, user.id, user.name]
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex')
+}
+
+/** @throws ProductCopyError `bad-input` when there is no such request */
+export async function copyRequestStatus(
+  database: Database,
+  id: string,
+): Promise<CopyRequestStatus> {
+  if (!isId(id)) throw badInput(`request ${quoted(id)} is not an id: up to 19 digits are allowed`)
+  const row = await database.knex('copy_request').where({ id }).first<RequestRow | undefined>()
+  if (!row) throw badInput(`unknown request ${quoted(id)}`)
+  const counts = await countOutcomes(database, id)
+  const items = Number(row.items)
+  const { created, existing, rejected, failed } = counts
+  return {
+    id: row.id,
+    state: stateOf(row),
+    requestKey: row.request_key,
+    sourceBrand: row.source_brand,
+    targetBrands: JSON.parse(row.target_brands) as string[],
+    nameTemplate: row.name_template,
+    policy: row.policy,
+    items,
+    ...counts,
+    pending: items - created - existing - rejected - failed,
+  }
+}
+
+/** A row of copy_request, as the drivers give it. */
+export interface RequestRow {
+  id: string
+  request_key: string | null
+  source_brand: string
+  target_brands: string
+  name_template: string
+  policy: DuplicatePolicy
+  user_id: string
+  user_name: string
+  expanded_to_id: string
+  last_source_id: string | null
+  chunks: number
+  items: string
+  expanded_at: Date | null
+  completed_at: Date | null
+}
+
+function stateOf(row: RequestRow): CopyRequestStatus['state'] {
+  if (row.completed_at) return 'done'
+  if (row.expanded_at) return 'copying'
+  return row.chunks > 0 ? 'expanding' : 'recorded'
+}
+
+async function countOutcomes(database: Database, requestId: string) {
+  const row = await database
+    .knex('copy_chunk')
+    .where({ request_id: requestId })
+    .sum({ created: 'created', existing: 'existing', rejected: 'rejected', failed: 'failed' })
+    .first<Record<'created' | 'existing' | 'rejected' | 'failed', string | null>>()
+  return {
+    created: Number(row.created),
+    existing: Number(row.existing),
+    rejected: Number(row.rejected),
+    failed: Number(row.failed),
+  }
+}
+
+/** The oldest requests that are not done yet. */
+export function openRequests(database: Database, limit: number): Promise<string[]> {
+  return database
+    .knex('copy_request')
+    .whereNull('completed_at')
+    .orderBy('id')
+    .limit(limit)
+    .pluck<string[]>('id')
+}
+
+/**
+ * Marks a request as done when all its chunks are. To be called after each change that may have been
+ * the last one is committed: two transactions that complete the last two chunks at the same moment
+ * do not see each other, but the later of these calls sees both.
+ */
+export async function completeIfDone(database: Database, requestId: string): Promise<void> {
+  const { knex, dialect } = database
+  await knex('copy_request')
+    .where({ id: requestId })
+    .whereNotNull('expanded_at')
+    .whereNull('completed_at')
+    .whereNotExists(
+      knex('copy_chunk')
+        .select(knex.raw('1'))
+        .where({ request_id: requestId })
+        .whereNull('completed_at'),
+    )
+    .update({ completed_at: dialect.now() })
+}

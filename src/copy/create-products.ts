@@ -1,0 +1,176 @@
+import { ProductCopyError, quoted } from '../errors.ts'
+import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
+import type { DuplicatePolicy, Item, Outcome } from '../messages.ts'
+import type { Brands } from './brands.ts'
+import { canonicalText, compareKeys, keyText } from './product-key.ts'
+import { readProduct, userProblem, type ReadProduct } from './read-product.ts'
+
+export const DUPLICATE_ERROR = 'duplicate products detected, refresh and retry'
+const BATCH_REFUSED = 'batch refused because of its duplicates, may be tried again'
+
+/**
+ * How often a batch may lose one of its keys to another writer before it gives up. Each loss means
+ * that somebody created or deleted one of the same products within the last milliseconds.
+ */
+const MAX_ROUNDS = 20
+
+export interface Batch {
+  items: Item[]
+  policy: DuplicatePolicy
+  user: User
+}
+
+export interface CreateOptions {
+  newId: NewId
+  /** The brands of the batch; an item of a brand that is not among them is rejected. */
+  brands: (names: Set<string>) => Promise<Brands>
+  /** Runs in the transaction that writes the products, so that it is committed with them or not at all. */
+  beforeCommit?: (trx: Transaction, outcomes: Outcome[]) => Promise<void>
+}
+
+/** An item whose outcome is open: a product, and the position of its item in the batch. */
+interface Candidate {
+  index: number
+  product: ReadProduct
+  brandId: string
+}
+
+/**
+ * Creates the products of a batch in one transaction, each unless a live product holds its key. This
+ * is the only way into `product` and `product_unique`.
+ *
+ * @returns one outcome for each item, in the order of the items
+ * @throws ProductCopyError `contended` when other writers of the same keys won again and again;
+ *   nothing of the batch is written then
+ */
+export async function createProducts(
+  database: Database,
+  batch: Batch,
+  options: CreateOptions,
+): Promise<Outcome[]> {
+  const { rejected, candidates } = await readBatch(batch, options)
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const outcomes = await tryOnce(database, batch, options, rejected, candidates)
+    if (outcomes) return outcomes
+  }
+  throw new ProductCopyError(
+    'contended',
+    `gave up after ${MAX_ROUNDS} rounds: other writers keep creating and deleting the same products`,
+  )
+}
+
+/** @returns the outcomes, or undefined when another writer took one of the keys in between */
+async function tryOnce(
+  database: Database,
+  batch: Batch,
+  options: CreateOptions,
+  rejected: Map<number, Outcome>,
+  candidates: Candidate[],
+): Promise<Outcome[] | undefined> {
+  try {
+    return await database.inTransaction(async (trx) => {
+      const owners = await findOwners(database, trx, candidates)
+      const { outcomes, rows } = decide(batch, options.newId, rejected, candidates, owners)
+      await insert(database, trx, rows, batch.user)
+      await options.beforeCommit?.(trx, outcomes)
+      return outcomes
+    })
+  } catch (error) {
+    // The transaction is rolled back; the winner's row is read in a new one, in which it can be seen.
+    if (error instanceof KeyTaken) return undefined
+    throw error
+  }
+}
+
+class KeyTaken extends Error {}
+
+async function findOwners(
+  database: Database,
+  trx: Transaction,
+  candidates: Candidate[],
+): Promise<Map<string, string>> {
+  if (candidates.length === 0) return new Map()
+  const keys = candidates.map(({ product }) => product.key)
+  const owners = await database.dialect.findKeyOwners(trx, keys)
+  return new Map(owners.map((owner) => [keyText(owner), owner.id]))
+}
+
+async function insert(database: Database, trx: Transaction, rows: NewProductRow[], user: User) {
+  if (rows.length === 0) return
+  rows.sort((a, b) => compareKeys(a.key, b.key))
+  const inserted = await database.dialect.insertKeys(trx, rows, user)
+  if (!inserted) throw new KeyTaken()
+  await database.dialect.insertProducts(trx, rows, user)
+}
+
+/** Reads the items. What can never succeed has its outcome now; the rest are candidates. */
+async function readBatch(
+  batch: Batch,
+  options: CreateOptions,
+): Promise<{ rejected: Map<number, Outcome>; candidates: Candidate[] }> {
+  const rejected = new Map<number, Outcome>()
+  const products: { index: number; product: ReadProduct }[] = []
+  const badUser = userProblem(batch.user)
+  for (const [index, item] of batch.items.entries()) {
+    const product = badUser === undefined ? readProduct(item) : { reason: badUser }
+    if ('reason' in product) rejected.set(index, { outcome: 'rejected', reason: product.reason })
+    else products.push({ index, product })
+  }
+  const brands = await options.brands(new Set(products.map(({ product }) => product.brand)))
+  const candidates: Candidate[] = []
+  for (const { index, product } of products) {
+    const brand = brands.get(canonicalText(product.brand))
+    if (brand) candidates.push({ index, product, brandId: brand.id })
+    else
+      rejected.set(index, { outcome: 'rejected', reason: `unknown brand ${quoted(product.brand)}` })
+  }
+  return { rejected, candidates }
+}
+
+/** Gives each item its outcome, as the database stands, and says which rows that takes. */
+function decide(
+  batch: Batch,
+  newId: NewId,
+  rejected: Map<number, Outcome>,
+  candidates: Candidate[],
+  owners: Map<string, string>,
+): { outcomes: Outcome[]; rows: NewProductRow[] } {
+  const outcomes = new Map(rejected)
+  const rows: NewProductRow[] = []
+  const mine = new Map<string, string>()
+  let duplicates = false
+  for (const { index, product, brandId } of candidates) {
+    const key = keyText(product.key)
+    const existing = owners.get(key) ?? mine.get(key)
+    if (existing !== undefined) {
+      duplicates = true
+      outcomes.set(index, { outcome: 'existing', id: existing })
+      continue
+    }
+    const id = newId()
+    mine.set(key, id)
+    outcomes.set(index, { outcome: 'created', id })
+    rows.push({ ...product, id, brandId })
+  }
+  if (duplicates && batch.policy === 'fail') {
+    refuse(outcomes, new Set(owners.values()))
+    return { outcomes: inOrder(batch, outcomes), rows: [] }
+  }
+  return { outcomes: inOrder(batch, outcomes), rows }
+}
+
+/** Strict policy: nothing of a batch with a duplicate is written, and each item is told its part. */
+function refuse(outcomes: Map<number, Outcome>, live: Set<string>) {
+  for (const [index, outcome] of outcomes) {
+    if (outcome.outcome === 'created') {
+      outcomes.set(index, { outcome: 'failed', reason: BATCH_REFUSED })
+    } else if (outcome.outcome === 'existing') {
+      // An item that repeats an earlier one of its batch names no product: none was created.
+      const existingId = live.has(outcome.id) ? { existingId: outcome.id } : {}
+      outcomes.set(index, { outcome: 'rejected', reason: DUPLICATE_ERROR, ...existingId })
+    }
+  }
+}
+
+const inOrder = (batch: Batch, outcomes: Map<number, Outcome>): Outcome[] =>
+  batch.items.map((_, index) => outcomes.get(index)!)

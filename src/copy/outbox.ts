@@ -1,0 +1,98 @@
+import type { OutgoingMessage, Publisher } from '../broker.ts'
+import type { Database } from '../database.ts'
+
+/** How long a process may hold a row that it is publishing before another one takes it. */
+const CLAIM_MS = 30_000
+
+/**
+ * A table whose committed rows are published: nothing is published that is not committed, and a row
+ * without its mark is published again after a crash.
+ */
+export interface Outbox {
+  table: 'copy_chunk' | 'copy_result'
+  /** The column that is null until the broker has taken the message. */
+  mark: 'sent_at' | 'published_at'
+  topic: string
+}
+
+interface OutboxRow {
+  request_id: string
+  chunk_no: number
+  message_group: string
+  body: string
+}
+
+/**
+ * Publishes up to `limit` waiting rows, all of them in flight at once.
+ *
+ * The rows are claimed first, in a transaction of their own: none stays open while the broker is
+ * slow. Several processes may do this at the same time.
+ *
+ * @returns how many were published
+ * @throws the first error of the broker; the rows that it took are marked, the others are free again
+ */
+export async function publishWaiting(
+  database: Database,
+  publisher: Publisher,
+  outbox: Outbox,
+  limit: number,
+): Promise<number> {
+  const rows = await claim(database, outbox, limit)
+  if (rows.length === 0) return 0
+  const sent = await Promise.allSettled(rows.map((row) => publisher.publish(message(outbox, row))))
+  const taken = rows.filter((_, index) => sent[index]?.status === 'fulfilled')
+  const refused = rows.filter((_, index) => sent[index]?.status === 'rejected')
+  await update(database, outbox, taken, { [outbox.mark]: database.dialect.now() })
+  await update(database, outbox, refused, { claimed_until: null })
+  const failure = sent.find((result) => result.status === 'rejected')
+  if (failure) throw failure.reason
+  return rows.length
+}
+
+async function claim(database: Database, outbox: Outbox, limit: number): Promise<OutboxRow[]> {
+  const { dialect } = database
+  return database.inTransaction(async (trx) => {
+    const rows = await trx(outbox.table)
+      .whereNull(outbox.mark)
+      .where((free) => {
+        void free.whereNull('claimed_until').orWhere('claimed_until', '<', dialect.now())
+      })
+      .orderBy(['request_id', 'chunk_no'])
+      .limit(limit)
+      .forUpdate()
+      .skipLocked()
+      .select<OutboxRow[]>('request_id', 'chunk_no', 'message_group', 'body')
+    if (rows.length > 0) {
+      await trx(outbox.table)
+        .whereIn(['request_id', 'chunk_no'], keys(rows))
+        .update({ claimed_until: dialect.now(CLAIM_MS) })
+    }
+    return rows
+  })
+}
+
+async function update(database: Database, outbox: Outbox, rows: OutboxRow[], change: object) {
+  if (rows.length === 0) return
+  await database.knex(outbox.table).whereIn(['request_id', 'chunk_no'], keys(rows)).update(change)
+}
+
+const keys = (rows: OutboxRow[]): [string, number][] =>
+  rows.map((row) => [row.request_id, row.chunk_no])
+
+const message = (outbox: Outbox, row: OutboxRow): OutgoingMessage => ({
+  topic: outbox.topic,
+  group: row.message_group,
+  body: row.body,
+})
+
+/**
+ * Lets everything be sent again that has no answer yet, for a broker that forgets when it stops: a
+ * chunk without a result is sent again, and its stored answer is then published again.
+ */
+export async function forgetInFlight(database: Database): Promise<void> {
+  await database
+    .knex('copy_chunk')
+    .whereNull('completed_at')
+    .update({ sent_at: null, claimed_until: null })
+  await database.knex('copy_result').whereNull('published_at').update({ claimed_until: null })
+}

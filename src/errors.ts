@@ -1,0 +1,45 @@
+/**
+ * What a caller can do about an error:
+ * - `bad-input`: the caller's mistake; mend the input.
+ * - `could-not-run`: a part that is needed is missing, in use or out of reach.
+ * - `unreadable-message`: no retry can make the message readable; it belongs to the dead letters.
+ * - `contended`: other writers won too often; the same call may succeed later.
+ */
+export type ErrorCode = 'bad-input' | 'could-not-run' | 'unreadable-message' | 'contended'
+
+/** An error that was foreseen. Its message is one line, written for the person who can mend the cause. */
+export class ProductCopyError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'ProductCopyError'
+    this.code = code
+  }
+}
+
+export const badInput = (message: string): ProductCopyError =>
+  new ProductCopyError('bad-input', message)
+
+export const isForeseen = (error: unknown, code?: ErrorCode): error is ProductCopyError =>
+  error instanceof ProductCopyError && (code === undefined || error.code === code)
+
+/** The text of anything thrown, on one line. */
+export function errorText(error: unknown): string {
+  const text =
+    typeof error === 'object' && error !== null && 'message' in error
+      ? String(error.message)
+      : String(error)
+  return text.replace(/\s*\n\s*/g, ' ').trim()
+}
+
+/**
+ * A value from outside as it is named in a message: quoted, on one line, at most 60 characters, so
+ * that neither a control character nor a whole file ends up on somebody's terminal.
+ */
+export function quoted(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  const characters = [...text]
+  const shown = characters.length > 60 ? `${characters.slice(0, 57).join('')}...` : text
+  return JSON.stringify(shown)
+}

@@ -1,0 +1,147 @@
+/**
+ * The terms of this project, and the messages on its two topics.
+ *
+ * - product key: canonical (name, model), made by `productKey()` alone
+ * - copy request: one request record (source brand, target brands, duplicate policy, who asked)
+ * - item: one product to create, one source product for one target brand
+ * - shard: hash(product key) mod SHARDS; the ordered message group. Equal keys share a shard
+ * - chunk: items of one shard = one ordered message = one transaction = one result message
+ * - batch: what one transaction takes: a chunk, a page of an import, the body of one API call
+ * - outcome: what became of an item (`Outcome`)
+ * - duplicate policy: what a batch does about a product that is already there (`DuplicatePolicy`)
+ * - callback topic: where results are published for the mall and anyone else who listens
+ */
+import { Type, type Static, type TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { ProductCopyError, quoted } from './errors.ts'
+
+/** Chunks for the product-copy consumers; ordered by message group, which is the shard. */
+export const PRODUCT_COPY = 'PRODUCT_COPY'
+/** The callback topic: one result message for each chunk; ordered by message group. */
+export const PRODUCT_COPY_RESULT = 'PRODUCT_COPY_RESULT'
+
+/** Items in one chunk at the most: what one transaction and one message of 4 MiB can hold. */
+export const MAX_CHUNK_SIZE = 1000
+
+/**
+ * What a batch does about a product that is already there.
+ * - `return-existing` (lenient): the item's outcome is `existing` with the live product's id.
+ * - `fail` (strict): nothing of the batch is written.
+ */
+export const DUPLICATE_POLICIES = ['return-existing', 'fail'] as const
+export type DuplicatePolicy = (typeof DUPLICATE_POLICIES)[number]
+
+const Id = Type.String({ pattern: '^[0-9]{1,19}$' })
+const RequestId = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$' })
+
+/**
+ * What became of an item. 64-bit ids are strings.
+ * - `created`: the product's id.
+ * - `existing`: the id of the live product that holds the key.
+ * - `rejected`: the input can never succeed; `existingId` when a live product stands in the way.
+ * - `failed`: nothing was written for this item; the same item may be tried again.
+ */
+const OutcomeSchema = Type.Union([
+  Type.Object({ outcome: Type.Literal('created'), id: Id }),
+  Type.Object({ outcome: Type.Literal('existing'), id: Id }),
+  Type.Object({
+    outcome: Type.Literal('rejected'),
+    reason: Type.String(),
+    existingId: Type.Optional(Id),
+  }),
+  Type.Object({ outcome: Type.Literal('failed'), reason: Type.String() }),
+])
+export type Outcome = Static<typeof OutcomeSchema>
+
+/**
+ * One product to create, as a message or a file gives it. Every field is checked by `readProduct()`,
+ * not by the message's schema, so that one bad item is rejected by itself and the others go on.
+ */
+export const ItemSchema = Type.Record(Type.String(), Type.Unknown())
+export type Item = Static<typeof ItemSchema>
+
+/**
+ * A chunk, on PRODUCT_COPY. Other systems may send their own: `requestId` and `chunkNo` together
+ * name the message, and a message with a name that was answered before is given the same answer.
+ * A single product is a chunk of one item.
+ */
+const ChunkMessageSchema = Type.Object({
+  type: Type.Literal('product-copy'),
+  version: Type.Literal(1),
+  requestId: RequestId,
+  chunkNo: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+  policy: Type.Enum(DUPLICATE_POLICIES),
+  userId: Type.String(),
+  userName: Type.String(),
+  items: Type.Array(ItemSchema, { minItems: 1, maxItems: MAX_CHUNK_SIZE }),
+})
+export type ChunkMessage = Static<typeof ChunkMessageSchema>
+
+/**
+ * A chunk's result, on PRODUCT_COPY_RESULT: `outcomes[i]` belongs to the chunk's `items[i]`.
+ * The same event may come more than once, always with the same `eventId`.
+ */
+const ResultMessageSchema = Type.Object({
+  type: Type.Literal('product-copy-result'),
+  version: Type.Literal(1),
+  eventId: Type.String({ minLength: 1, maxLength: 80 }),
+  requestId: RequestId,
+  chunkNo: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+  outcomes: Type.Array(OutcomeSchema, { minItems: 1, maxItems: MAX_CHUNK_SIZE }),
+})
+export type ResultMessage = Static<typeof ResultMessageSchema>
+
+const chunkValidator = Compile(ChunkMessageSchema)
+const resultValidator = Compile(ResultMessageSchema)
+
+/** @throws ProductCopyError `unreadable-message`, with the reason */
+export const parseChunkMessage = (body: string): ChunkMessage =>
+  parse(body, 'product-copy', chunkValidator)
+
+/** @throws ProductCopyError `unreadable-message`, with the reason */
+export const parseResultMessage = (body: string): ResultMessage =>
+  parse(body, 'product-copy-result', resultValidator)
+
+export function resultMessage(
+  requestId: string,
+  chunkNo: number,
+  outcomes: Outcome[],
+): ResultMessage {
+  return {
+    type: 'product-copy-result',
+    version: 1,
+    eventId: `${requestId}:${chunkNo}`,
+    requestId,
+    chunkNo,
+    outcomes,
+  }
+}
+
+function parse<S extends TSchema>(
+  body: string,
+  type: string,
+  validator: Validator<Record<never, never>, S>,
+): Static<S> {
+  const value = parseJson(body)
+  if (validator.Check(value)) return value
+  const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
+  if (givenType !== type) {
+    throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)
+  }
+  if (version !== 1) {
+    throw unreadable(`its version is ${quoted(version)}; this program reads version 1`)
+  }
+  const [first] = validator.Errors(value)
+  throw unreadable(`${first?.instancePath || 'the message'} ${first?.message ?? 'is not valid'}`)
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch (cause) {
+    throw unreadable(`it is not JSON: ${quoted(body)}`, cause)
+  }
+}
+
+const unreadable = (reason: string, cause?: unknown) =>
+  new ProductCopyError('unreadable-message', `unreadable message: ${reason}`, { cause })

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
+
+export interface MemoryBrokerOptions {
+  /** Each topic with its consumer groups: a group gets what is published from now on. */
+  topics: Record<string, string[]>
+  /** Queues of each topic. (Default: 8) */
+  queues?: number
+  /** Messages that a queue holds before `publish` waits. (Default: 64) */
+  capacity?: number
+  /** Milliseconds before a failed message comes again: doubled each time, up to the longest. */
+  backoff?: { first: number; longest: number }
+}
+
+/**
+ * Ordered queues in this process's memory. What it holds is gone with the process: what must not be
+ * lost is published again by whoever has it in a database.
+ */
+export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
+  const { topics, queues = 8, capacity = 64, backoff = { first: 200, longest: 30_000 } } = options
+  const groups = new Map<string, ConsumerGroup>()
+  for (const [topic, names] of Object.entries(topics)) {
+    for (const name of names) {
+      groups.set(`${topic} ${name}`, new ConsumerGroup(queues, capacity, backoff))
+    }
+  }
+  const groupsOf = (topic: string) => topics[topic]?.map((name) => groups.get(`${topic} ${name}`)!)
+
+  return {
+    async publish(message) {
+      const receivers = groupsOf(message.topic)
+      if (!receivers) throw new Error(`there is no topic ${message.topic}`)
+      await Promise.all(receivers.map((group) => group.publish(message)))
+    },
+    subscribe(topic, consumerGroup, handle) {
+      const group = groups.get(`${topic} ${consumerGroup}`)
+      if (!group) throw new Error(`topic ${topic} has no consumer group ${consumerGroup}`)
+      return Promise.resolve(group.subscribe(handle))
+    },
+    async close() {
+      await Promise.all([...groups.values()].map((group) => group.close()))
+    },
+  }
+}
+
+interface Queue {
+  messages: OutgoingMessage[]
+  /** Deliveries of the first message so far. */
+  attempts: number
+  /** Whether the first message is in hand, or waits for its next attempt. */
+  busy: boolean
+  waitingForRoom: (() => void)[]
+}
+
+interface Member {
+  handle: Handler
+  inHand: Set<Promise<void>>
+}
+
+/** One consumer group's queues of one topic, and the subscriptions that share them. */
+class ConsumerGroup {
+  readonly #queues: Queue[]
+  readonly #capacity: number
+  readonly #backoff: { first: number; longest: number }
+  readonly #members: Member[] = []
+  readonly #retries = new Set<NodeJS.Timeout>()
+  #turn = 0
+  #closed = false
+
+  constructor(queues: number, capacity: number, backoff: { first: number; longest: number }) {
+    this.#capacity = capacity
+    this.#backoff = backoff
+    this.#queues = Array.from({ length: queues }, () => ({
+      messages: [],
+      attempts: 0,
+      busy: false,
+      waitingForRoom: [],
+    }))
+  }
+
+  async publish(message: OutgoingMessage): Promise<void> {
+    const queue = this.#queueOf(message.group)
+    while (queue.messages.length >= this.#capacity && !this.#closed) {
+      await new Promise<void>((resolve) => queue.waitingForRoom.push(resolve))
+    }
+    if (this.#closed) throw new Error('the broker is closed')
+    queue.messages.push(message)
+    this.#deliver(queue)
+  }
+
+  subscribe(handle: Handler): Subscription {
+    const member: Member = { handle, inHand: new Set() }
+    this.#members.push(member)
+    for (const queue of this.#queues) this.#deliver(queue)
+    return {
+      stop: async () => {
+        const index = this.#members.indexOf(member)
+        if (index >= 0) this.#members.splice(index, 1)
+        await Promise.all(member.inHand)
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const retry of this.#retries) clearTimeout(retry)
+    const members = this.#members.splice(0)
+    for (const queue of this.#queues) {
+      for (const goOn of queue.waitingForRoom.splice(0)) goOn()
+    }
+    await Promise.all(members.flatMap((member) => [...member.inHand]))
+  }
+
+  #queueOf(group: string): Queue {
+    const hash = createHash('sha256').update(group).digest().readUInt32BE(0)
+    return this.#queues[hash % this.#queues.length]!
+  }
+
+  /** Gives the queue's first message to the next member in turn, unless it has one in hand. */
+  #deliver(queue: Queue): void {
+    const message = queue.messages[0]
+    if (queue.busy || !message || this.#closed) return
+    const member = this.#members[this.#turn++ % this.#members.length]
+    if (!member) return
+    queue.busy = true
+    queue.attempts++
+    // Handled in a later turn of the event loop: `publish` returns before anybody handles.
+    const handled = Promise.resolve().then(() =>
+      member.handle({ ...message, attempt: queue.attempts }),
+    )
+    const settled = handled.then(
+      () => this.#done(queue),
+      () => this.#retryLater(queue),
+    )
+    member.inHand.add(settled)
+    void settled.then(() => member.inHand.delete(settled))
+  }
+
+  #done(queue: Queue): void {
+    queue.messages.shift()
+    queue.attempts = 0
+    queue.busy = false
+    queue.waitingForRoom.shift()?.()
+    this.#deliver(queue)
+  }
+
+  #retryLater(queue: Queue): void {
+    const { first, longest } = this.#backoff
+    const retry = setTimeout(
+      () => {
+        this.#retries.delete(retry)
+        queue.busy = false
+        this.#deliver(queue)
+      },
+      Math.min(longest, first * 2 ** (queue.attempts - 1)),
+    )
+    this.#retries.add(retry)
+  }
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Knex } from 'knex'
+import type { Database, Dialect, Transaction } from '../database.ts'
+
+/** How often a transaction is run at the most, when it keeps meeting deadlocks and lock time-outs. */
+const MAX_ATTEMPTS = 10
+const BACKOFF_MS = { first: 5, longest: 500 }
+
+/**
+ * The one place where transactions are retried: the whole of them, a bounded number of times, with
+ * jitter. knex rolls back whatever throws, a lock time-out too, after which MySQL would go on.
+ */
+export function transactions(
+  knex: Knex,
+  dialect: Pick<Dialect, 'isRetryable'>,
+): Pick<Database, 'inTransaction' | 'inSnapshot'> {
+  return {
+    async inTransaction(work) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await knex.transaction(work, { isolationLevel: 'read committed' })
+        } catch (error) {
+          if (attempt === MAX_ATTEMPTS || !dialect.isRetryable(error)) throw error
+          await sleep(backoff(attempt))
+        }
+      }
+    },
+    inSnapshot: (work: (trx: Transaction) => Promise<never>) =>
+      knex.transaction(work, { isolationLevel: 'repeatable read', readOnly: true }),
+  }
+}
+
+const backoff = (attempt: number): number =>
+  Math.random() * Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** attempt)
