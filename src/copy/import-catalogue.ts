@@ -4,6 +4,9 @@ import { ensureBrands } from './brands.ts'
 import { createProducts } from './create-products.ts'
 import { countOutcomes, type OutcomeCounts } from './record-result.ts'
 
+/** Products of one transaction. */
+const BATCH_SIZE = 500
+
 /** A product of a catalogue file, and where it stands in it: the line, or the item's number. */
 export interface CatalogueItem {
   at: number
@@ -22,7 +25,6 @@ export interface ImportResult extends OutcomeCounts {
 export interface ImportOptions {
   newId: NewId
   user: User
-  batchSize: number
   onProgress: (result: ImportResult) => void
   onRejected: (rejection: Rejection) => void
 }
@@ -37,7 +39,7 @@ export async function importCatalogue(
   options: ImportOptions,
 ): Promise<ImportResult> {
   const result = { total: 0, created: 0, existing: 0, rejected: 0, failed: 0 }
-  for await (const batch of batches(items, options.batchSize)) {
+  for await (const batch of batches(items, BATCH_SIZE)) {
     const outcomes = await createProducts(
       database,
       { items: batch.map(({ item }) => item), policy: 'return-existing', user: options.user },

@@ -32,12 +32,11 @@ async function importFile(file: string, options: Options): Promise<ExitCode> {
   const user = userOf(options)
   const catalogue = await openCatalogue(file)
   const listed: Rejection[] = []
-  const result = await withSession({ create: true }, async ({ database, newId, config }) => {
+  const result = await withSession({ create: true }, async ({ database, newId }) => {
     const progress = createProgress('import', { quiet: options.json === true })
     const imported = await importCatalogue(database, catalogue.items(), {
       newId,
       user,
-      batchSize: config.CHUNK_SIZE,
       onProgress: ({ total }) => progress.update(total, catalogue.total),
       onRejected: (rejection) => {
         if (listed.length < LISTED.json) listed.push(rejection)

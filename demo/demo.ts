@@ -1,0 +1,106 @@
+import { audit } from '../src/copy/audit.ts'
+import { ensureBrands } from '../src/copy/brands.ts'
+import { recordCopyRequest } from '../src/copy/copy-requests.ts'
+import { importCatalogue } from '../src/copy/import-catalogue.ts'
+import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
+import { createProgress } from '../src/cli/progress.ts'
+import { withSession, type Session } from '../src/cli/session.ts'
+import { sumCounts, watchRequests } from '../src/cli/watch.ts'
+import { startParties } from '../src/parties.ts'
+import type { Config } from '../src/platform/config.ts'
+import { devices } from './devices.ts'
+
+export const SOURCE_BRAND = 'Samsung'
+export const TARGET_BRANDS = ['Aurora', 'Borealis', 'Cirrus', 'Dune', 'Ember']
+/** The mall's bug: each request is recorded twice. */
+export const RECORDINGS = 2
+const USER = { id: 'demo', name: 'demo' }
+
+export interface DemoResult {
+  catalog: { total: number; created: number; existing: number; rejected: number }
+  copy: {
+    requests: number
+    items: number
+    created: number
+    existing: number
+    rejected: number
+    failed: number
+  }
+  audit: {
+    liveProducts: number
+    duplicateKeys: number
+    productsWithoutKey: number
+    keysWithoutProduct: number
+  }
+  /** From the start of the process to the end of the audit. */
+  seconds: number
+  /** Items that were answered in a second while copying. */
+  productsPerSecond: number
+}
+
+export interface DemoOptions {
+  quiet: boolean
+  interrupted: AbortSignal
+}
+
+/** @returns undefined when it was interrupted */
+export function runDemo(config: Config, options: DemoOptions): Promise<DemoResult | undefined> {
+  return withSession({ create: true, config }, async (session) => {
+    const catalog = await importDevices(session, options)
+    const started = performance.now()
+    const copy = await copyBrands(session, options)
+    const copySeconds = (performance.now() - started) / 1000
+    if (options.interrupted.aborted) return undefined
+    const { liveProducts, duplicateKeys, productsWithoutKey, keysWithoutProduct } = await audit(
+      session.database,
+    )
+    return {
+      catalog,
+      copy,
+      audit: { liveProducts, duplicateKeys, productsWithoutKey, keysWithoutProduct },
+      seconds: Math.round(process.uptime() * 10) / 10,
+      productsPerSecond: Math.round(copy.items / copySeconds),
+    }
+  })
+}
+
+async function importDevices({ database, newId }: Session, options: DemoOptions) {
+  const progress = createProgress('import', options)
+  const items = async function* () {
+    for (const device of devices)
+      if (!options.interrupted.aborted) yield await Promise.resolve(device)
+  }
+  const { total, created, existing, rejected } = await importCatalogue(database, items(), {
+    newId,
+    user: USER,
+    onProgress: (result) => progress.update(result.total, devices.length),
+    onRejected: () => undefined,
+  })
+  progress.end()
+  return { total, created, existing, rejected }
+}
+
+async function copyBrands({ database, newId, config, logger }: Session, options: DemoOptions) {
+  await ensureBrands(database, newId, TARGET_BRANDS)
+  const ids: string[] = []
+  for (const brand of TARGET_BRANDS) {
+    for (let recording = 0; recording < RECORDINGS; recording++) {
+      const { id } = await recordCopyRequest(database, newId, {
+        sourceBrand: SOURCE_BRAND,
+        targetBrands: [brand],
+        nameTemplate: DEFAULT_NAME_TEMPLATE,
+        policy: 'return-existing',
+        user: USER,
+      })
+      ids.push(id)
+    }
+  }
+  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
+  const parties = await startParties({ database, newId, settings, logger })
+  const progress = createProgress('copy', options)
+  const statuses = await watchRequests(database, ids, progress.update, options.interrupted)
+  progress.end()
+  await parties.stop()
+  const { items, created, existing, rejected, failed } = sumCounts(statuses)
+  return { requests: ids.length, items, created, existing, rejected, failed }
+}

@@ -1,0 +1,44 @@
+import { RECORDINGS, SOURCE_BRAND, TARGET_BRANDS, type DemoResult } from './demo.ts'
+
+/** A demo's result for a person. */
+export function describe(result: DemoResult, folder: string | undefined): string {
+  const { catalog, copy, audit } = result
+  const wrong = audit.duplicateKeys + audit.productsWithoutKey + audit.keysWithoutProduct
+  const n = (value: number) => value.toLocaleString('en').padStart(7)
+  return `
+Catalogue: ${n(catalog.total)} devices were imported
+           ${n(catalog.created)} created
+           ${n(catalog.existing)} existing: an earlier device has the same name and model
+           ${n(catalog.rejected)} rejected: they have no name
+
+Copy:      ${n(copy.requests)} requests: ${SOURCE_BRAND} into ${TARGET_BRANDS.join(', ')}, each recorded ${RECORDINGS} times
+           ${n(copy.items)} products were asked for
+           ${n(copy.created)} created
+           ${n(copy.existing)} existing: the other recording of the request had created them
+           ${n(copy.rejected)} rejected
+           ${n(copy.failed)} failed
+           ${n(result.productsPerSecond)} a second
+
+Audit:     ${n(audit.liveProducts)} live products
+           ${n(audit.duplicateKeys)} keys are held by more than one of them
+           ${n(wrong - audit.duplicateKeys)} products without a key, or keys without a product
+           ${wrong === 0 ? 'Every live product is unique.' : 'THE PROMISE IS BROKEN.'}
+
+It took ${result.seconds} s from start to end.
+
+${next(folder)}`
+}
+
+function next(folder: string | undefined): string {
+  if (folder === undefined) {
+    return `What to try next: keep the data, and look into it.
+  DATA_DIR=./demo-data npm run demo
+  DATA_DIR=./demo-data npx product-copy copy --from Sony --to Aurora,Dune --watch
+`
+  }
+  return `What to try next: the data is kept in ${folder}.
+  DATA_DIR=${folder} npx product-copy brands
+  DATA_DIR=${folder} npx product-copy copy --from Sony --to Aurora,Dune --watch
+  DATA_DIR=${folder} npx product-copy audit
+`
+}
