@@ -99,25 +99,29 @@ async function checkRequest(database: Database, request: CopyRequest) {
   return resolveBrands(database, request)
 }
 
+/** @returns the names as the brands write them, each target once */
 async function resolveBrands(database: Database, request: CopyRequest) {
-  const targets = new Set(request.targetBrands.map(canonicalText).filter((key) => key !== ''))
+  const given = request.targetBrands.filter((name) => canonicalText(name) !== '')
+  const targets = new Map(given.map((name) => [canonicalText(name), name]))
   if (targets.size === 0) throw badInput('no target brand is given: name at least one')
   if (targets.size > MAX_TARGETS) {
     throw badInput(`${targets.size} target brands are given, at most ${MAX_TARGETS} are allowed`)
   }
-  const source = canonicalText(request.sourceBrand)
-  if (targets.has(source)) {
+  if (targets.has(canonicalText(request.sourceBrand))) {
     throw badInput(`brand ${quoted(request.sourceBrand)} cannot be copied into itself`)
   }
-  const brands = await findBrands(database, [source, ...targets])
-  const nameOf = (key: string): string => {
-    const brand = brands.get(key)
+  const brands = await findBrands(database, [request.sourceBrand, ...targets.keys()])
+  const nameOf = (name: string): string => {
+    const brand = brands.get(canonicalText(name))
     if (brand) return brand.name
     throw badInput(
-      `unknown brand ${quoted(key)}: "product-copy brands" lists them, "product-copy brands add NAME" adds one`,
+      `unknown brand ${quoted(name)}: "product-copy brands" lists them, "product-copy brands add NAME" adds one`,
     )
   }
-  return { sourceBrand: nameOf(source), targetBrands: [...targets].map(nameOf) }
+  return {
+    sourceBrand: nameOf(request.sourceBrand),
+    targetBrands: [...targets.values()].map(nameOf),
+  }
 }
 
 function contentHash(sourceBrand: string, targetBrands: string[], request: CopyRequest): string {

@@ -51,15 +51,16 @@ export async function openEmbeddedDatabase(
     )
   }
   const lock = await takeFolder(folder)
+  let database: Database | undefined
   try {
     const location = path.join(folder, DATABASE_FOLDER)
     await removeUnfinished(folder)
     if (!existsSync(location)) await createDatabase(location)
-    const database = await connect(location, lock.release)
+    database = await connect(location, lock.release)
     await migrate(database, 'postgres')
     return database
   } catch (cause) {
-    await lock.release()
+    await (database ? database.close() : lock.release())
     if (cause instanceof ProductCopyError) throw cause
     throw unusable(folder, cause)
   }

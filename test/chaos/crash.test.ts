@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { audit } from '../../src/copy/audit.ts'
+import { ensureBrands } from '../../src/copy/brands.ts'
+import { copyRequestStatus } from '../../src/copy/copy-requests.ts'
+import { openEmbeddedDatabase } from '../../src/platform/embedded-database.ts'
+import { createSnowflake } from '../../src/platform/snowflake.ts'
+import { finished, startCli } from '../support/cli.ts'
+import { newDataFolder } from '../support/database.ts'
+import { request, resultsOf } from '../support/parties.ts'
+import { create, ensureAcme, item } from '../support/products.ts'
+import { seededRandom } from '../support/random.ts'
+
+const PRODUCTS = 3000
+const ROUNDS = 8
+
+test('serve is killed again and again in the middle of a copy; nothing is lost, nothing is doubled', async () => {
+  const random = seededRandom('crash')
+  const data = await newDataFolder()
+  const ids = await prepare(data)
+
+  let interrupted = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    // Small chunks stretch the copy, so that the kill comes in the middle of it.
+    const server = startCli(['serve'], data, { LOG_LEVEL: 'info', CHUNK_SIZE: '10' })
+    const ended = finished(server)
+    await new Promise((resolve) => server.stderr!.once('data', resolve))
+    await sleep(random() * 800)
+    server.kill('SIGKILL')
+    await ended
+    if (await isOpen(data, ids)) interrupted++
+  }
+  expect(interrupted).toBeGreaterThan(ROUNDS / 2)
+
+  const server = startCli(['serve', '--json'], data, { CHUNK_SIZE: '10' })
+  const ended = finished(server)
+  const done = new Set<string>()
+  let rest = ''
+  server.stdout!.on('data', (text: string) => {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      const { id, state } = JSON.parse(line) as { id: string; state: string }
+      if (state === 'done') done.add(id)
+    }
+    if (ids.every((id) => done.has(id))) server.kill('SIGTERM')
+  })
+  expect((await ended).code).toBe(0)
+
+  const { database } = await open(data)
+  try {
+    const pairs = new Map<unknown, { outcome: string; id?: string }[]>()
+    for (const id of ids) {
+      const status = await copyRequestStatus(database, id)
+      expect(status).toMatchObject({
+        state: 'done',
+        items: PRODUCTS,
+        rejected: 0,
+        failed: 0,
+        pending: 0,
+      })
+      const results = await resultsOf(database, id)
+      expect(new Set(results.map(({ sourceProductId }) => sourceProductId)).size).toBe(PRODUCTS)
+      for (const one of results) pairs.set(one.name, [...(pairs.get(one.name) ?? []), one])
+    }
+    expect(pairs.size).toBe(PRODUCTS)
+    for (const pair of pairs.values()) {
+      expect(pair.map(({ outcome }) => outcome).sort()).toEqual(['created', 'existing'])
+      expect(pair[0]!.id).toBe(pair[1]!.id)
+    }
+    expect(await audit(database)).toEqual({
+      liveProducts: 2 * PRODUCTS,
+      duplicateKeys: 0,
+      productsWithoutKey: 0,
+      keysWithoutProduct: 0,
+      mismatchedKeys: 0,
+    })
+    expect(await database.knex('dead_letter').select()).toEqual([])
+  } finally {
+    await database.close()
+  }
+}, 180_000)
+
+const open = async (data: string) => ({
+  database: await openEmbeddedDatabase(data, { create: false }),
+  newId: createSnowflake({ workerId: 0 }),
+})
+
+/** A brand with products, and two recordings of one request. */
+async function prepare(data: string): Promise<string[]> {
+  const fixture = await open(data)
+  const { database, newId } = fixture
+  await ensureAcme(database, newId)
+  await ensureBrands(database, newId, ['Aurora'])
+  for (let start = 0; start < PRODUCTS; start += 1000) {
+    await create(
+      database,
+      newId,
+      Array.from({ length: 1000 }, (_, i) => item(`Phone ${start + i}`)),
+    )
+  }
+  const ids = [await request(fixture, ['Aurora']), await request(fixture, ['Aurora'])]
+  await database.close()
+  return ids
+}
+
+async function isOpen(data: string, ids: string[]): Promise<boolean> {
+  const { database } = await open(data)
+  try {
+    const statuses = await Promise.all(ids.map((id) => copyRequestStatus(database, id)))
+    for (const { items, created, existing, rejected, failed, pending } of statuses) {
+      expect(created + existing + rejected + failed + pending).toBe(items)
+    }
+    return statuses.some(({ state }) => state !== 'done')
+  } finally {
+    await database.close()
+  }
+}

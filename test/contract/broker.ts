@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Broker, Delivery } from '../../src/broker.ts'
+import { seededRandom } from '../support/random.ts'
+import { until } from '../support/until.ts'
+
+export interface BrokerUnderTest {
+  broker: Broker
+  /** A topic of 8 queues with two consumer groups, all of them new. */
+  topic: string
+  groups: [string, string]
+}
+
+/** What every broker has to do. */
+export function brokerContract(name: string, start: () => Promise<BrokerUnderTest>): void {
+  describe(`broker contract: ${name}`, () => {
+    let broker: Broker
+    let topic: string
+    let groups: [string, string]
+
+    beforeEach(async () => {
+      ;({ broker, topic, groups } = await start())
+    })
+    afterEach(() => broker.close())
+
+    const publish = (group: string, body: string) => broker.publish({ topic, group, body })
+
+    test('delivers a message as it was published', async () => {
+      const deliveries: Delivery[] = []
+      await broker.subscribe(topic, groups[0], async (delivery) => {
+        deliveries.push(delivery)
+        await Promise.resolve()
+      })
+      await publish('shard-1', '{"text":"Ünïcode 📱"}')
+      await until('the message is there', () => deliveries.length > 0)
+      expect(deliveries).toEqual([
+        { topic, group: 'shard-1', body: '{"text":"Ünïcode 📱"}', attempt: 1 },
+      ])
+    })
+
+    test('keeps what is published before anybody subscribes', async () => {
+      await publish('shard-1', 'early')
+      const bodies: string[] = []
+      await broker.subscribe(topic, groups[0], async ({ body }) => {
+        bodies.push(body)
+        await Promise.resolve()
+      })
+      await until('the message is there', () => bodies.length === 1)
+      expect(bodies).toEqual(['early'])
+    })
+
+    test('keeps the order of each group and has one of its messages in hand at a time', async () => {
+      const random = seededRandom('order')
+      const seen = new Map<string, number[]>()
+      const inHand = new Set<string>()
+      let most = 0
+      let total = 0
+      const handle = async ({ group, body }: Delivery) => {
+        if (inHand.has(group)) throw new Error(`two messages of ${group} are in hand`)
+        inHand.add(group)
+        most = Math.max(most, inHand.size)
+        await sleep(random() * 2)
+        seen.set(group, [...(seen.get(group) ?? []), Number(body)])
+        inHand.delete(group)
+        total++
+      }
+      for (let i = 0; i < 3; i++) await broker.subscribe(topic, groups[0], handle)
+      const names = Array.from({ length: 64 }, (_, i) => `group-${i}`)
+      for (let no = 0; no < 20; no++) {
+        await Promise.all(names.map((group) => publish(group, String(no))))
+      }
+      await until('all messages are there', () => total === 64 * 20)
+      const expected = Array.from({ length: 20 }, (_, i) => i)
+      for (const group of names) expect(seen.get(group)).toEqual(expected)
+      expect(most).toBeLessThanOrEqual(8)
+      expect(most).toBeGreaterThan(1)
+    })
+
+    test('delivers a failed message again, with nothing of its group before it', async () => {
+      const attempts: string[] = []
+      await broker.subscribe(topic, groups[0], async ({ body, attempt }) => {
+        attempts.push(`${body}${attempt}`)
+        await Promise.resolve()
+        if (body === 'a' && attempt < 3) throw new Error('not yet')
+      })
+      await publish('shard-1', 'a')
+      await publish('shard-1', 'b')
+      await until('both are handled', () => attempts.includes('b1'))
+      expect(attempts).toEqual(['a1', 'a2', 'a3', 'b1'])
+    })
+
+    test('a message that fails does not hold up other queues', async () => {
+      const done: string[] = []
+      await broker.subscribe(topic, groups[0], async ({ group, body }) => {
+        await Promise.resolve()
+        if (body === 'bad') throw new Error('never')
+        done.push(group)
+      })
+      await publish('shard-0', 'bad')
+      await Promise.all(Array.from({ length: 64 }, (_, i) => publish(`other-${i}`, 'good')))
+      // Some groups share the queue of the bad message; most do not.
+      await until('other queues have gone on', () => done.length > 32)
+    })
+
+    test('gives each consumer group every message, and shares it among subscriptions', async () => {
+      const counts = { first: 0, second: 0, alone: 0 }
+      const count = (name: keyof typeof counts) => async () => {
+        counts[name]++
+        await sleep(1)
+      }
+      await broker.subscribe(topic, groups[0], count('first'))
+      await broker.subscribe(topic, groups[0], count('second'))
+      await broker.subscribe(topic, groups[1], count('alone'))
+      await Promise.all(Array.from({ length: 200 }, (_, i) => publish(`group-${i}`, 'x')))
+      await until(
+        'all is delivered',
+        () => counts.alone === 200 && counts.first + counts.second >= 200,
+      )
+      expect(counts.first + counts.second).toBe(200)
+      expect(counts.first).toBeGreaterThan(0)
+      expect(counts.second).toBeGreaterThan(0)
+    })
+
+    test('a stopped subscription settles what is in hand; the next one gets the rest', async () => {
+      const first: string[] = []
+      const second: string[] = []
+      const subscription = await broker.subscribe(topic, groups[0], async ({ body }) => {
+        await sleep(20)
+        first.push(body)
+      })
+      const bodies = Array.from({ length: 100 }, (_, i) => String(i))
+      await Promise.all(bodies.map((body) => publish(`group-${body}`, body)))
+      await until('some are handled', () => first.length > 0)
+      await subscription.stop()
+      const handled = first.length
+      await sleep(100)
+      expect(first).toHaveLength(handled)
+      expect(handled).toBeLessThan(100)
+      await broker.subscribe(topic, groups[0], async ({ body }) => {
+        second.push(body)
+        await Promise.resolve()
+      })
+      await until('the rest is handled', () => first.length + second.length === 100)
+      expect([...first, ...second].sort()).toEqual([...bodies].sort())
+    })
+
+    test('refuses messages once it is closed', async () => {
+      await broker.close()
+      await expect(publish('shard-1', 'late')).rejects.toThrow()
+    })
+  })
+}

@@ -1,0 +1,4 @@
+import { openTestDatabase } from '../support/database.ts'
+import { databaseContract } from './database.ts'
+
+databaseContract('pglite', openTestDatabase)

@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { COPY_RESULT_GROUP, consumeCopyResults } from '../../consumers/copy-result.ts'
+import { PRODUCT_COPY_GROUP, consumeProductCopy } from '../../consumers/product-copy.ts'
+import type { Broker } from '../../src/broker.ts'
+import type { Database } from '../../src/database.ts'
+import { PRODUCT_COPY, PRODUCT_COPY_RESULT, resultMessage } from '../../src/messages.ts'
+import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
+import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { silent } from '../support/parties.ts'
+import { arrivedChunk, ensureAcme, item } from '../support/products.ts'
+import { until } from '../support/until.ts'
+
+let fixture: TestDatabase
+let broker: Broker
+
+beforeAll(async () => {
+  fixture = await openTestDatabase()
+})
+afterAll(() => fixture.database.close())
+beforeEach(async () => {
+  await emptyTables(fixture.database)
+  await ensureAcme(fixture.database, fixture.newId)
+  broker = createMemoryBroker({
+    topics: { [PRODUCT_COPY]: [PRODUCT_COPY_GROUP], [PRODUCT_COPY_RESULT]: [COPY_RESULT_GROUP] },
+    backoff: { first: 1, longest: 5 },
+  })
+})
+afterEach(() => broker.close())
+
+const consume = (database: Database = fixture.database) =>
+  consumeProductCopy({ subscriber: broker, database, newId: fixture.newId, logger: silent })
+const send = (body: string) => broker.publish({ topic: PRODUCT_COPY, group: 'shard-1', body })
+const deadLetters = () =>
+  fixture.database.knex('dead_letter').orderBy('id').select<Record<string, unknown>[]>()
+const answers = () =>
+  fixture.database.knex('copy_result').orderBy('chunk_no').select<{ body: string }[]>()
+
+test.each([
+  ['hello', 'it is not JSON'],
+  ['{"type":"order","id":7}', 'its type is "order", not "product-copy"'],
+  ['{"type":"product-copy","version":2}', 'its version is "2"; this program reads version 1'],
+  ['{"type":"product-copy","version":1}', 'unreadable message'],
+  ['a\u0000b', 'it is not JSON'],
+])('%j goes to the dead letters at once, and the queue goes on', async (body, reason) => {
+  await consume()
+  await send(body)
+  await send(arrivedChunk([item('A')]).body)
+  await until('the good chunk is answered', async () => (await answers()).length === 1)
+  expect(await deadLetters()).toMatchObject([
+    {
+      topic: PRODUCT_COPY,
+      message_group: 'shard-1',
+      body: body.replace('\u0000', '\ufffd'),
+      reason: expect.stringContaining(reason),
+      attempts: 1,
+    },
+  ])
+})
+
+test('a message of another system with a single product is answered', async () => {
+  await consume()
+  await send(arrivedChunk([item('A')], { requestId: 'shop.17:a', chunkNo: 9 }).body)
+  await until('it is answered', async () => (await answers()).length === 1)
+  const [answer] = await answers()
+  expect(JSON.parse(answer!.body)).toEqual({
+    ...resultMessage('shop.17:a', 9, []),
+    outcomes: [{ outcome: 'created', id: expect.stringMatching(/^\d+$/) }],
+  })
+})
+
+test('a chunk that keeps failing is kept, and its caller is told that all of its items failed', async () => {
+  let attempts = 0
+  await consume({
+    ...fixture.database,
+    dialect: {
+      ...fixture.database.dialect,
+      insertProducts: () => {
+        attempts++
+        return Promise.reject(new Error('disk full'))
+      },
+    },
+  })
+  await send(arrivedChunk([item('A'), item('B')]).body)
+  await until('it is given up', async () => (await answers()).length === 1)
+  expect(attempts).toBe(10)
+  const failed = { outcome: 'failed', reason: 'gave up after 10 attempts: disk full' }
+  expect(JSON.parse((await answers())[0]!.body)).toMatchObject({ outcomes: [failed, failed] })
+  expect(await deadLetters()).toMatchObject([{ attempts: 10, reason: failed.reason }])
+  expect(await fixture.database.knex('product_unique').select()).toEqual([])
+})
+
+test('a chunk that fails for a while is answered when the fault is over', async () => {
+  let attempts = 0
+  await consume({
+    ...fixture.database,
+    dialect: {
+      ...fixture.database.dialect,
+      insertProducts: (...args) =>
+        ++attempts < 4
+          ? Promise.reject(new Error('connection lost'))
+          : fixture.database.dialect.insertProducts(...args),
+    },
+  })
+  await send(arrivedChunk([item('A')]).body)
+  await until('it is answered', async () => (await answers()).length === 1)
+  expect(attempts).toBe(4)
+  expect(await deadLetters()).toEqual([])
+})
+
+test('results of other systems’ chunks, unknown results and repeated ones change nothing', async () => {
+  const { database, newId } = fixture
+  await consumeCopyResults({ subscriber: broker, database, newId, logger: silent })
+  const requestId = newId()
+  await database.knex('copy_request').insert({
+    id: requestId,
+    content_hash: 'x',
+    source_brand: 'Acme',
+    target_brands: '["Dune"]',
+    name_template: '{name}',
+    policy: 'fail',
+    user_id: '1',
+    user_name: 'Ann',
+    items: 1,
+    chunks: 1,
+    expanded_at: database.dialect.now(),
+  })
+  await database
+    .knex('copy_chunk')
+    .insert({ request_id: requestId, chunk_no: 1, message_group: 'g', body: '{}', items: 1 })
+  const created = resultMessage(requestId, 1, [{ outcome: 'created', id: '5' }])
+  const publish = (result: unknown) =>
+    broker.publish({ topic: PRODUCT_COPY_RESULT, group: 'g', body: JSON.stringify(result) })
+  await publish(resultMessage('shop-1', 1, created.outcomes))
+  await publish(resultMessage('12345', 1, created.outcomes))
+  await publish({ ...created, outcomes: [...created.outcomes, ...created.outcomes] })
+  await publish(created)
+  await publish(resultMessage(requestId, 1, [{ outcome: 'failed', reason: 'late' }]))
+  await publish(resultMessage(requestId, 2, created.outcomes))
+  await publish({ ...created, version: 2 })
+  await until('the last one is kept', async () => (await deadLetters()).length === 2)
+  expect((await deadLetters()).map(({ reason }) => reason)).toEqual([
+    `result ${requestId}:1 has 2 outcomes, its chunk 1 items`,
+    expect.stringContaining('its version is "2"'),
+  ])
+  const [chunk] = await database.knex('copy_chunk').select<Record<string, unknown>[]>()
+  expect(chunk).toMatchObject({ created: 1, failed: 0, outcomes: JSON.stringify(created.outcomes) })
+  const [done] = await database.knex('copy_request').select<Record<string, unknown>[]>()
+  expect(done!['completed_at']).not.toBeNull()
+})

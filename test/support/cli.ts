@@ -1,0 +1,49 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+
+export interface Run {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Starts the command line as a user does: the same file that `npx product-copy` runs. */
+export function startCli(
+  args: string[],
+  dataDir: string,
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  return startNode([path.join(root, 'bin/product-copy.js'), ...args], { DATA_DIR: dataDir, ...env })
+}
+
+export function startDemo(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return startNode(['--import', 'tsx', path.join(root, 'demo/main.ts'), ...args], env)
+}
+
+function startNode(args: string[], env: NodeJS.ProcessEnv): ChildProcess {
+  // Jest's own NODE_OPTIONS and settings are not the user's.
+  const { PATH, HOME, TMPDIR } = process.env
+  return spawn(process.execPath, args, {
+    cwd: root,
+    env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+/** Resolves when the process has ended and all of its output is read. */
+export function finished(child: ChildProcess): Promise<Run> {
+  let stdout = ''
+  let stderr = ''
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+export const runCli = (args: string[], dataDir: string, env?: NodeJS.ProcessEnv): Promise<Run> =>
+  finished(startCli(args, dataDir, env))

@@ -1,0 +1,53 @@
+import type { Database, NewId } from '../../src/database.ts'
+import { ensureBrands, findBrands } from '../../src/copy/brands.ts'
+import type { ArrivedChunk } from '../../src/copy/answer-chunk.ts'
+import { createProducts, type Batch } from '../../src/copy/create-products.ts'
+import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
+
+export const USER = { id: '7', name: 'Ann' }
+export const BRAND = 'Acme'
+
+/** An item of the brand Acme. */
+export const item = (name: string, more: Item = {}): Item => ({
+  brand: BRAND,
+  name,
+  model: `M-${name}`,
+  price: '9.90',
+  ...more,
+})
+
+export const ensureAcme = (database: Database, newId: NewId) =>
+  ensureBrands(database, newId, [BRAND])
+
+/** Creates products the way a chunk does. */
+export function create(
+  database: Database,
+  newId: NewId,
+  items: Item[],
+  change: Partial<Batch> = {},
+): Promise<Outcome[]> {
+  return createProducts(
+    database,
+    { items, policy: 'return-existing', user: USER, ...change },
+    { newId, brands: (names) => findBrands(database, names) },
+  )
+}
+
+export function arrivedChunk(items: Item[], change: Partial<ChunkMessage> = {}): ArrivedChunk {
+  const message: ChunkMessage = {
+    type: 'product-copy',
+    version: 1,
+    requestId: 'mall-1',
+    chunkNo: 1,
+    policy: 'return-existing',
+    userId: USER.id,
+    userName: USER.name,
+    items,
+    ...change,
+  }
+  return { message, body: JSON.stringify(message), group: 'shard-1' }
+}
+
+/** The ids of outcomes that have one. */
+export const idsOf = (outcomes: Outcome[]): string[] =>
+  outcomes.map((outcome) => ('id' in outcome ? outcome.id : outcome.outcome))

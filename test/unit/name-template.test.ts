@@ -1,0 +1,28 @@
+import { expect, test } from '@jest/globals'
+import { checkNameTemplate, fillNameTemplate } from '../../src/copy/name-template.ts'
+
+test('fills brand and name', () => {
+  expect(fillNameTemplate('{brand} {name}', 'Aurora', 'Galaxy')).toBe('Aurora Galaxy')
+  expect(fillNameTemplate('{name} ({name}) by {brand}', 'A', 'B')).toBe('B (B) by A')
+})
+
+test('leaves what looks like a template inside of a name, and signs that replace() knows', () => {
+  expect(fillNameTemplate('{brand} {name}', "$& $1 {name} $'", '{brand}')).toBe(
+    "$& $1 {name} $' {brand}",
+  )
+})
+
+test.each(['{brand} {name}', '{name}', 'New {name}!', '{name} {'])('%s is allowed', (template) => {
+  expect(() => checkNameTemplate(template)).not.toThrow()
+})
+
+test.each([
+  ['', 'lacks {name}'],
+  ['{brand}', 'lacks {name}'],
+  ['{Name}', 'lacks {name}'],
+  ['{name} {model}', 'has {model}'],
+  ['{name}\u0007', 'has control characters'],
+  [`{name}${'x'.repeat(200)}`, 'has more than 200 characters'],
+])('%j is refused: %s', (template, reason) => {
+  expect(() => checkNameTemplate(template)).toThrow(reason)
+})

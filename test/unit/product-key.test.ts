@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  canonicalText,
+  compareKeys,
+  messageGroup,
+  productKey,
+  shardOf,
+} from '../../src/copy/product-key.ts'
+
+describe('the product key', () => {
+  test.each([
+    ['composed and decomposed accents', 'Café', 'Cafe\u0301'],
+    ['case', 'GALAXY s10', 'Galaxy S10'],
+    ['white space around and inside', '  Galaxy \t S10 ', 'Galaxy S10'],
+    ['no-break and ideographic spaces', 'Galaxy\u00a0S10', 'Galaxy\u3000S10'],
+    ['sharp s', 'Straße', 'STRASSE'],
+    ['capital sharp s', 'STRAẞE', 'strasse'],
+    ['final sigma', 'ΟΔΟΣ', 'οδοσ'],
+    ['dotted capital I, composed and decomposed', 'İstanbul', 'I\u0307stanbul'],
+    ['Kelvin sign', '\u212a', 'k'],
+  ])('is the same for %s', (_, a, b) => {
+    expect(canonicalText(a)).toBe(canonicalText(b))
+  })
+
+  test.each([
+    ['accents', 'Cafe', 'Café'],
+    ['words', 'Galaxy S10', 'GalaxyS10'],
+    ['CJK', '小米', '小米手机'],
+    ['emoji', 'Phone 📱', 'Phone ☎️'],
+    ['skin tones', '👍', '👍🏽'],
+    ['dotted and plain I', 'İ', 'I'],
+    ['full-width letters', 'Ａ', 'A'],
+  ])('differs for different %s', (_, a, b) => {
+    expect(canonicalText(a)).not.toBe(canonicalText(b))
+  })
+
+  test('keeps name and model apart', () => {
+    expect(productKey(' A ', 'B')).toEqual({ name: 'a', model: 'b' })
+    expect(productKey('a b', 'c')).not.toEqual(productKey('a', 'b c'))
+  })
+
+  test('İ becomes i with a combining dot', () => {
+    expect(canonicalText('İ')).toBe('i\u0307')
+  })
+
+  test('is canonical already, and blind to case and composition, for any text', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+    fc.assert(
+      fc.property(text, (given) => {
+        const key = canonicalText(given)
+        expect(canonicalText(key)).toBe(key)
+        expect(canonicalText(given.toUpperCase())).toBe(key)
+        expect(canonicalText(given.toLowerCase())).toBe(key)
+        expect(canonicalText(given.normalize('NFD'))).toBe(key)
+        expect(canonicalText(` ${given}\u00a0`)).toBe(key)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('every single character obeys too', () => {
+    for (let code = 0; code < 0x30000; code++) {
+      if (code >= 0xd800 && code < 0xe000) continue
+      const given = String.fromCodePoint(code)
+      const key = canonicalText(given)
+      const same = [key, given.toUpperCase(), given.toLowerCase(), given.normalize('NFD')]
+      const odd = same.filter((text) => canonicalText(text) !== key)
+      if (odd.length > 0) throw new Error(`U+${code.toString(16)}: ${JSON.stringify(odd)}`)
+    }
+  })
+})
+
+describe('shards', () => {
+  test('are stable: other producers may compute them', () => {
+    expect(shardOf(productKey('Galaxy S10', 'SM-G973F'), 8)).toBe(6)
+    expect(shardOf(productKey('galaxy  s10 ', 'sm-g973f'), 8)).toBe(6)
+  })
+
+  test('are spread evenly, and none is left out', () => {
+    const counts = new Array<number>(8).fill(0)
+    for (let i = 0; i < 8000; i++) counts[shardOf(productKey(`phone ${i}`, `m-${i}`), 8)]!++
+    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150)
+  })
+
+  test('with one shard all keys share it', () => {
+    expect(shardOf(productKey('a', 'b'), 1)).toBe(0)
+  })
+
+  test('name message groups that RocketMQ takes', () => {
+    expect(Buffer.byteLength(messageGroup(1023))).toBeLessThan(64)
+  })
+})
+
+test('keys have one order', () => {
+  const keys = [productKey('b', 'a'), productKey('a', 'b'), productKey('a', 'a')]
+  expect(keys.sort(compareKeys).map(({ name, model }) => name + model)).toEqual(['aa', 'ab', 'ba'])
+  expect(compareKeys(productKey('A', 'b'), productKey('a', 'B'))).toBe(0)
+})

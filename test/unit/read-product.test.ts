@@ -1,0 +1,77 @@
+import { describe, expect, test } from '@jest/globals'
+import { readProduct, userProblem } from '../../src/copy/read-product.ts'
+
+const good = { brand: 'Samsung', name: ' Galaxy  S10', model: 'SM-G973F', price: '12.50' }
+
+const deep = (levels: number): object => (levels === 0 ? {} : { a: deep(levels - 1) })
+
+test('a product keeps its texts as given and gets its key', () => {
+  expect(readProduct({ ...good, attributes: { color: 'red' }, sourceProductId: '7' })).toEqual({
+    key: { name: 'galaxy s10', model: 'sm-g973f' },
+    brand: 'Samsung',
+    name: ' Galaxy  S10',
+    model: 'SM-G973F',
+    price: '12.50',
+    attributes: { color: 'red' },
+    sourceProductId: '7',
+  })
+})
+
+test.each([
+  [undefined, null],
+  [null, null],
+  ['', null],
+  [12, '12'],
+  [12.5, '12.5'],
+  ['0.99', '0.99'],
+  ['9999999999.99', '9999999999.99'],
+])('price %j is %j', (price, read) => {
+  expect(readProduct({ ...good, price })).toMatchObject({ price: read })
+})
+
+describe('is rejected', () => {
+  test.each([
+    [{ name: '' }, 'name is empty'],
+    [{ name: ' \u00a0 ' }, 'name is empty'],
+    [{ name: undefined }, 'name is missing'],
+    [{ name: 7 }, 'name "7" is not a text'],
+    [{ name: 'x'.repeat(131) }, 'name has 131 characters, at most 130 are allowed'],
+    [{ name: 'ß'.repeat(66) }, 'name has 132 characters, at most 130 are allowed'],
+    [{ name: 'a\tb' }, 'name "a\\tb" has a control character (U+0009)'],
+    [{ name: 'a\u0000b' }, 'name "a\\u0000b" has a control character (U+0000)'],
+    [{ name: 'a\ud800' }, 'name "a\\ud800" is not valid Unicode'],
+    [{ model: '' }, 'model is empty'],
+    [{ model: 'x'.repeat(256) }, 'model has 256 characters, at most 255 are allowed'],
+    [{ brand: '' }, 'brand is empty'],
+    [{ price: 'abc' }, 'price "abc" is not a price'],
+    [{ price: '-1' }, 'price "-1" is not a price'],
+    [{ price: '1.234' }, 'price "1.234" is not a price'],
+    [{ price: 1e21 }, 'price "1e+21" is not a price'],
+    [{ price: '12345678901' }, 'price "12345678901" is not a price'],
+    [{ price: {} }, 'price "{}" is not a price'],
+    [{ attributes: [] }, 'attributes "[]" are not an object'],
+    [{ attributes: { a: 'x\u0000' } }, 'attributes hold "x\\u0000"'],
+    [{ attributes: { 'a\ud800': 1 } }, 'attributes hold "a\\ud800"'],
+    [{ attributes: { a: 'x'.repeat(5000) } }, 'attributes have 5008 bytes'],
+    [{ attributes: deep(9) }, 'nested deeper than 8'],
+    [{ sourceProductId: 7 }, 'sourceProductId "7" is not an id'],
+    [{ sourceProductId: '9223372036854775808' }, 'is not an id'],
+  ])('%j', (change, reason) => {
+    expect(readProduct({ ...good, ...change })).toMatchObject({
+      reason: expect.stringContaining(reason),
+    })
+  })
+})
+
+test('lengths are counted in characters, not in bytes or UTF-16 units', () => {
+  expect(readProduct({ ...good, name: '📱'.repeat(130) })).not.toHaveProperty('reason')
+  expect(readProduct({ ...good, name: '📱'.repeat(131) })).toHaveProperty('reason')
+})
+
+test('a user needs an id and a name that fit', () => {
+  expect(userProblem({ id: '1', name: 'Ann' })).toBeUndefined()
+  expect(userProblem({ id: '1', name: 'x'.repeat(31) })).toBe(
+    'user name has 31 characters, at most 30 are allowed',
+  )
+  expect(userProblem({ id: '', name: 'Ann' })).toBe('user id is empty')
+})
