@@ -1,6 +1,6 @@
 import { audit } from '../src/copy/audit.ts'
 import { ensureBrands } from '../src/copy/brands.ts'
-import { recordCopyRequest } from '../src/copy/copy-requests.ts'
+import { recordCopyRequest } from '../src/copy/record-request.ts'
 import { importCatalogue } from '../src/copy/import-catalogue.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
 import { createProgress } from '../src/cli/progress.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { copyRequestStatus, openRequests, type CopyRequestStatus } from '../copy/copy-requests.ts'
+import { copyRequestStatus, openRequests, type CopyRequestStatus } from '../copy/request-status.ts'
 import type { Database } from '../database.ts'
 import { print } from './output.ts'
 

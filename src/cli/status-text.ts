@@ -1,4 +1,4 @@
-import type { CopyRequestStatus } from '../copy/copy-requests.ts'
+import type { CopyRequestStatus } from '../copy/request-status.ts'
 
 /** A request's status for a person. */
 export function describeStatus(status: CopyRequestStatus): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ChunkMessage, Item } from '../messages.ts'
-import type { RequestRow } from './copy-requests.ts'
+import type { RequestRow } from './request-status.ts'
 import { fillNameTemplate } from './name-template.ts'
 import { productKey, shardOf } from './product-key.ts'
 import type { SourceProduct } from './source-products.ts'

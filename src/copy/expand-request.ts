@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 import { chunkMessage, cutChunks, expandItems, type ChunkSettings } from './chunks.ts'
-import { completeIfDone, type RequestRow } from './copy-requests.ts'
+import { completeIfDone, type RequestRow } from './request-status.ts'
 import { messageGroup } from './product-key.ts'
 import { readSourceProducts } from './source-products.ts'
 

@@ -1,7 +1,7 @@
 import { ProductCopyError } from '../errors.ts'
 import type { Database } from '../database.ts'
 import type { Outcome, ResultMessage } from '../messages.ts'
-import { completeIfDone } from './copy-requests.ts'
+import { completeIfDone } from './request-status.ts'
 import { isId } from './read-product.ts'
 
 /**

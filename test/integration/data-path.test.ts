@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { audit } from '../../src/copy/audit.ts'
 import { ensureBrands } from '../../src/copy/brands.ts'
-import { copyRequestStatus } from '../../src/copy/copy-requests.ts'
+import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/copy/create-products.ts'
 import { deleteProduct } from '../../src/copy/delete-product.ts'
 import { expandPage } from '../../src/copy/expand-request.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { watchRequests } from '../../src/cli/watch.ts'
 import type { ChunkSettings } from '../../src/copy/chunks.ts'
-import { recordCopyRequest, type CopyRequest } from '../../src/copy/copy-requests.ts'
+import { recordCopyRequest, type CopyRequest } from '../../src/copy/record-request.ts'
 import { copyResults, type ItemResult } from '../../src/copy/copy-results.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../src/copy/name-template.ts'
 import type { Database } from '../../src/database.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { recordCopyRequest } from '../../copy/copy-requests.ts'
+import { recordCopyRequest } from '../../copy/record-request.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
 import type { DuplicatePolicy } from '../../messages.ts'
 import { startParties } from '../../parties.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { copyRequestStatus } from '../../copy/copy-requests.ts'
+import { copyRequestStatus } from '../../copy/request-status.ts'
 import { copyResults } from '../../copy/copy-results.ts'
 import { exitCodeFor, print, type Run } from '../output.ts'
 import { withSession } from '../session.ts'

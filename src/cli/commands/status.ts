@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { copyRequestStatus } from '../../copy/copy-requests.ts'
+import { copyRequestStatus } from '../../copy/request-status.ts'
 import { exitCodeFor, printEither, type Run } from '../output.ts'
 import { withSession } from '../session.ts'
 import { describeStatus } from '../status-text.ts'

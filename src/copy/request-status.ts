@@ -1,0 +1,115 @@
+import { badInput, quoted } from '../errors.ts'
+import type { Database } from '../database.ts'
+import type { DuplicatePolicy } from '../messages.ts'
+import { isId } from './read-product.ts'
+
+/** A request's progress. The counts come from its chunks: with `pending` they add up to `items`. */
+export interface CopyRequestStatus {
+  id: string
+  /** `expanding` while the job still makes chunks, so that `items` grows. */
+  state: 'recorded' | 'expanding' | 'copying' | 'done'
+  requestKey: string | null
+  sourceBrand: string
+  targetBrands: string[]
+  nameTemplate: string
+  policy: DuplicatePolicy
+  items: number
+  created: number
+  existing: number
+  rejected: number
+  failed: number
+  pending: number
+}
+
+/** @throws ProductCopyError `bad-input` when there is no such request */
+export async function copyRequestStatus(
+  database: Database,
+  id: string,
+): Promise<CopyRequestStatus> {
+  if (!isId(id)) throw badInput(`request ${quoted(id)} is not an id: up to 19 digits are allowed`)
+  const row = await database.knex('copy_request').where({ id }).first<RequestRow | undefined>()
+  if (!row) throw badInput(`unknown request ${quoted(id)}`)
+  const counts = await countOutcomes(database, id)
+  const items = Number(row.items)
+  const { created, existing, rejected, failed } = counts
+  return {
+    id: row.id,
+    state: stateOf(row),
+    requestKey: row.request_key,
+    sourceBrand: row.source_brand,
+    targetBrands: JSON.parse(row.target_brands) as string[],
+    nameTemplate: row.name_template,
+    policy: row.policy,
+    items,
+    ...counts,
+    pending: items - created - existing - rejected - failed,
+  }
+}
+
+/** A row of copy_request, as the drivers give it. */
+export interface RequestRow {
+  id: string
+  request_key: string | null
+  source_brand: string
+  target_brands: string
+  name_template: string
+  policy: DuplicatePolicy
+  user_id: string
+  user_name: string
+  expanded_to_id: string
+  last_source_id: string | null
+  chunks: number
+  items: string
+  expanded_at: Date | null
+  completed_at: Date | null
+}
+
+function stateOf(row: RequestRow): CopyRequestStatus['state'] {
+  if (row.completed_at) return 'done'
+  if (row.expanded_at) return 'copying'
+  return row.chunks > 0 ? 'expanding' : 'recorded'
+}
+
+async function countOutcomes(database: Database, requestId: string) {
+  const row = await database
+    .knex('copy_chunk')
+    .where({ request_id: requestId })
+    .sum({ created: 'created', existing: 'existing', rejected: 'rejected', failed: 'failed' })
+    .first<Record<'created' | 'existing' | 'rejected' | 'failed', string | null>>()
+  return {
+    created: Number(row.created),
+    existing: Number(row.existing),
+    rejected: Number(row.rejected),
+    failed: Number(row.failed),
+  }
+}
+
+/** The oldest requests that are not done yet. */
+export function openRequests(database: Database, limit: number): Promise<string[]> {
+  return database
+    .knex('copy_request')
+    .whereNull('completed_at')
+    .orderBy('id')
+    .limit(limit)
+    .pluck<string[]>('id')
+}
+
+/**
+ * Marks a request as done when all its chunks are. To be called after each change that may have been
+ * the last one is committed: two transactions that complete the last two chunks at the same moment
+ * do not see each other, but the later of these calls sees both.
+ */
+export async function completeIfDone(database: Database, requestId: string): Promise<void> {
+  const { knex, dialect } = database
+  await knex('copy_request')
+    .where({ id: requestId })
+    .whereNotNull('expanded_at')
+    .whereNull('completed_at')
+    .whereNotExists(
+      knex('copy_chunk')
+        .select(knex.raw('1'))
+        .where({ request_id: requestId })
+        .whereNull('completed_at'),
+    )
+    .update({ completed_at: dialect.now() })
+}
