@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { rename, unlink } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ProductCopyError } from '../errors.ts'
 
-const LOCK_FILE = 'lock.sock'
+const LOCK = /^lock\.[0-9a-f]{8}\.sock$/
 /** sockaddr_un holds 104 bytes on macOS and 108 on Linux, one of them the end. */
 const MAX_SOCKET_PATH = 103
+const ANSWER_MS = 1000
 const MAX_TRIES = 10
+
+export interface FolderLock {
+  release(): Promise<void>
+}
 
 /**
  * Takes a folder for this process alone, until it ends in whatever way or calls `release`.
@@ -16,91 +22,107 @@ const MAX_TRIES = 10
  * a killed owner leaves no lock; and it answers for a process that is busy or stopped, where a file
  * with a heartbeat would look abandoned.
  *
+ * Each process listens on a name of its own first, and looks for others then: of two that come at
+ * once, at least one sees the other. Who sees anybody gives way. Names are never used again, so that
+ * nobody removes a socket that has come to life meanwhile.
+ *
  * @throws ProductCopyError `could-not-run` when another process has the folder
  */
-export async function lockFolder(folder: string): Promise<{ release: () => Promise<void> }> {
-  const socket = socketPath(folder)
+export async function lockFolder(folder: string): Promise<FolderLock> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const server = await listen(socket)
-    if (server) return { release: () => close(server) }
-    const owner = await askOwner(socket)
+    const name = `lock.${randomBytes(4).toString('hex')}.sock`
+    const candidate = await listen(socketPath(folder, name))
+    const others = await askOthers(folder, name)
+    if (others.length === 0) {
+      candidate.own()
+      return { release: () => candidate.close() }
+    }
+    await candidate.close()
+    const owner = others.find((answer) => answer !== CANDIDATE)
     if (owner !== undefined) throw inUse(folder, owner)
-    await removeAbandoned(socket, folder)
+    await sleep(Math.random() * 5 * 2 ** tries)
   }
   throw inUse(folder, '')
 }
 
-/** @returns undefined when the path is taken, by a process or by what a killed one left */
-function listen(socket: string): Promise<Server | undefined> {
+const CANDIDATE = 'candidate'
+
+interface Candidate {
+  own: () => void
+  close: () => Promise<void>
+}
+
+function listen(socket: string): Promise<Candidate> {
   return new Promise((resolve, reject) => {
-    const server = createServer((connection) => {
+    let answer = CANDIDATE
+    const server: Server = createServer((connection) => {
       connection.on('error', () => connection.destroy())
-      connection.end(String(process.pid))
+      connection.end(answer)
     })
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined)
-      else reject(error)
+    server.once('error', reject)
+    server.listen(socket, () => {
+      // A lock alone keeps no process running.
+      server.unref()
+      resolve({
+        own: () => (answer = String(process.pid)),
+        close: () => new Promise((done) => server.close(() => done())),
+      })
     })
-    // A lock alone keeps no process running.
-    server.listen(socket, () => resolve(server.unref()))
   })
 }
 
-/** @returns the owner's process id, '' when it does not say, undefined when there is no owner */
-function askOwner(socket: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    let answer = ''
-    const connection = connect(socket)
-    connection.setTimeout(1000, () => {
-      resolve(answer)
-      connection.destroy()
-    })
-    connection.on('data', (data) => (answer += data.toString()))
-    connection.on('end', () => resolve(answer))
-    connection.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? undefined : answer)
-    })
-  })
+/** @returns what each living process in the folder answers; what dead ones left is removed */
+async function askOthers(folder: string, mine: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => LOCK.test(name) && name !== mine)
+  const answers = await Promise.all(
+    names.map(async (name) => {
+      const answer = await ask(socketPath(folder, name))
+      if (answer === undefined) await unlink(path.join(folder, name)).catch(() => undefined)
+      return answer
+    }),
+  )
+  return answers.filter((answer) => answer !== undefined)
 }
 
 /**
- * Two processes may find the same abandoned socket, and the slower one would remove what the faster
- * one has put there. So it is moved away first and asked again; a living one is put back.
+ * @returns the owner's process id; '' for a process that is there but does not answer in time;
+ *   CANDIDATE for one that gives way or is just going; undefined when none is there
  */
-async function removeAbandoned(socket: string, folder: string): Promise<void> {
-  const aside = socketPath(folder, `.${randomBytes(4).toString('hex')}`)
-  try {
-    await rename(socket, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
-  }
-  if ((await askOwner(aside)) === undefined) await unlink(aside)
-  else await rename(aside, socket)
+function ask(socket: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let answer = ''
+    const connection = connect(socket)
+    connection.setTimeout(ANSWER_MS, () => {
+      resolve('')
+      connection.destroy()
+    })
+    connection.on('data', (data) => (answer += data.toString()))
+    connection.on('end', () => resolve(answer || CANDIDATE))
+    connection.on('error', (error: NodeJS.ErrnoException) => {
+      const nobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT'
+      resolve(nobody ? undefined : CANDIDATE)
+    })
+  })
 }
 
 /** The shorter of the absolute and the relative path: the system allows about a hundred bytes. */
-function socketPath(folder: string, suffix = ''): string {
-  const absolute = path.resolve(folder, LOCK_FILE + suffix)
-  if (process.platform === 'win32') return `\\\\.\\pipe\\${absolute.replace(/[\\/:]/g, '-')}`
+function socketPath(folder: string, name: string): string {
+  const absolute = path.resolve(folder, name)
   const relative = path.relative(process.cwd(), absolute)
   const shorter = relative.length < absolute.length ? relative : absolute
   if (Buffer.byteLength(shorter) > MAX_SOCKET_PATH) {
     throw new ProductCopyError(
       'could-not-run',
-      `data folder ${JSON.stringify(folder)}: its path is too long, at most ${MAX_SOCKET_PATH - 18} bytes are allowed`,
+      `data folder ${JSON.stringify(folder)} (DATA_DIR): its path is too long, at most ${MAX_SOCKET_PATH - name.length - 1} bytes are allowed`,
     )
   }
   return shorter
 }
 
-const close = (server: Server): Promise<void> =>
-  new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve())))
-
 function inUse(folder: string, owner: string): ProductCopyError {
   const by = owner === '' ? 'another process' : `process ${owner}`
   return new ProductCopyError(
     'could-not-run',
-    `data folder ${JSON.stringify(folder)} is in use by ${by}: end it, or choose another DATA_DIR`,
+    `data folder ${JSON.stringify(folder)} (DATA_DIR) is in use by ${by}: end it, or choose another folder`,
   )
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { openEmbeddedDatabase } from '../../src/platform/embedded-database.ts'
 import { lockFolder } from '../../src/platform/folder-lock.ts'
-import { finished, runCli, startCli } from '../support/cli.ts'
+import { finished, root, runCli, startCli, startNode } from '../support/cli.ts'
 import { newDataFolder } from '../support/database.ts'
 
 test('a folder in use by another process is refused with its id, and is untouched', async () => {
@@ -16,7 +16,9 @@ test('a folder in use by another process is refused with its id, and is untouche
   const run = await runCli(['audit'], data)
   expect(run).toMatchObject({ code: 3, stdout: '' })
   expect(run.stderr).toMatch(
-    new RegExp(`^product-copy: data folder "[^"]*" is in use by process ${server.pid}: [^\n]*\n$`),
+    new RegExp(
+      `^product-copy: data folder "[^"]*" [(]DATA_DIR[)] is in use by process ${server.pid}: [^\n]*\n$`,
+    ),
   )
   expect(await readdir(path.join(data, 'pglite'))).toEqual(before)
   server.kill('SIGTERM')
@@ -36,20 +38,28 @@ test('a folder whose owner was stopped in mid-work is in use; one whose owner wa
   expect((await runCli(['audit'], data)).code).toBe(0)
 })
 
-test('of many that want a folder at once, abandoned or not, one gets it', async () => {
-  const data = await newDataFolder()
-  for (let round = 0; round < 5; round++) {
-    const server = startCli(['serve'], data, { LOG_LEVEL: 'info' })
-    const ended = finished(server)
-    await once(server.stderr!, 'data')
-    server.kill('SIGKILL')
-    await ended
-    const tries = await Promise.allSettled(Array.from({ length: 20 }, () => lockFolder(data)))
+test('of several that want a folder at once, abandoned or not, one gets it', async () => {
+  for (let round = 0; round < 20; round++) {
+    const data = await mkdtemp(path.join(process.env['TEST_FOLDER']!, 'locked-'))
+    if (round % 5 === 0) await abandon(data)
+    const tries = await Promise.allSettled(Array.from({ length: 4 }, () => lockFolder(data)))
     const locks = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     expect(locks).toHaveLength(1)
+    await expect(lockFolder(data)).rejects.toThrow(`is in use by process ${process.pid}`)
     await locks[0]!.release()
+    expect((await readdir(data)).filter((name) => name.startsWith('lock'))).toEqual([])
   }
 })
+
+/** Leaves the lock of a killed process behind. */
+async function abandon(folder: string): Promise<void> {
+  const lock = path.resolve(root, 'src/platform/folder-lock.ts')
+  const script = `import { lockFolder } from ${JSON.stringify(lock)}
+    await lockFolder(${JSON.stringify(folder)})
+    process.kill(process.pid, 'SIGKILL')`
+  await finished(startNode(['--import', 'tsx', '--input-type=module', '-e', script]))
+  expect((await readdir(folder)).filter((name) => name.startsWith('lock'))).toHaveLength(1)
+}
 
 test('a folder is free again when opening it failed', async () => {
   const data = await newDataFolder()

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { afterEach } from '@jest/globals'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 
 export interface Run {
   code: number | null
@@ -23,15 +24,24 @@ export function startDemo(args: string[], env: NodeJS.ProcessEnv = {}): ChildPro
   return startNode(['--import', 'tsx', path.join(root, 'demo/main.ts'), ...args], env)
 }
 
-function startNode(args: string[], env: NodeJS.ProcessEnv): ChildProcess {
+export function startNode(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   // Jest's own NODE_OPTIONS and settings are not the user's.
   const { PATH, HOME, TMPDIR } = process.env
-  return spawn(process.execPath, args, {
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  return child
 }
+
+/** What a failed test left running would hold up the whole run. */
+const running = new Set<ChildProcess>()
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 /** Resolves when the process has ended and all of its output is read. */
 export function finished(child: ChildProcess): Promise<Run> {
