@@ -66,9 +66,8 @@ export function runDemo(config: Config, options: DemoOptions): Promise<DemoResul
 
 async function importDevices({ database, newId }: Session, options: DemoOptions) {
   const progress = createProgress('import', options)
-  const items = async function* () {
-    for (const device of devices)
-      if (!options.interrupted.aborted) yield await Promise.resolve(device)
+  const items = function* () {
+    for (const device of devices) if (!options.interrupted.aborted) yield device
   }
   const { total, created, existing, rejected } = await importCatalogue(database, items(), {
     newId,

@@ -39,9 +39,10 @@ export async function startParties(options: PartiesOptions): Promise<Parties> {
   ]
   return {
     async stop() {
-      // The broker first: a loop may wait for room in it.
+      const stopping = [...loops, ...subscriptions].map((party) => party.stop())
+      // A loop may wait for room in the broker, and ends only when that is refused.
       await broker.close()
-      await Promise.all([...loops, ...subscriptions].map((party) => party.stop()))
+      await Promise.all(stopping)
     },
   }
 }

@@ -35,7 +35,7 @@ export interface ImportOptions {
  */
 export async function importCatalogue(
   database: Database,
-  items: AsyncIterable<CatalogueItem>,
+  items: AsyncIterable<CatalogueItem> | Iterable<CatalogueItem>,
   options: ImportOptions,
 ): Promise<ImportResult> {
   const result = { total: 0, created: 0, existing: 0, rejected: 0, failed: 0 }
@@ -63,7 +63,10 @@ export async function importCatalogue(
   return result
 }
 
-async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+async function* batches<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  size: number,
+): AsyncGenerator<T[]> {
   let batch: T[] = []
   for await (const item of items) {
     batch.push(item)

@@ -12,7 +12,7 @@ const ANSWER_MS = 1000
 const MAX_TRIES = 10
 
 export interface FolderLock {
-  release(): Promise<void>
+  release: () => Promise<void>
 }
 
 /**
