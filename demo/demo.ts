@@ -5,8 +5,7 @@ import { importCatalogue } from '../src/copy/import-catalogue.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
 import { createProgress } from '../src/cli/progress.ts'
 import { withSession, type Session } from '../src/cli/session.ts'
-import { sumCounts, watchRequests } from '../src/cli/watch.ts'
-import { startParties } from '../src/parties.ts'
+import { carryOut, sumCounts, type CarryOutOptions } from '../src/cli/carry-out.ts'
 import type { Config } from '../src/platform/config.ts'
 import { devices } from './devices.ts'
 
@@ -38,22 +37,16 @@ export interface DemoResult {
   productsPerSecond: number
 }
 
-export interface DemoOptions {
-  quiet: boolean
-  interrupted: AbortSignal
-}
-
 /** @returns undefined when it was interrupted */
-export function runDemo(config: Config, options: DemoOptions): Promise<DemoResult | undefined> {
+export function runDemo(config: Config, options: CarryOutOptions): Promise<DemoResult | undefined> {
   return withSession({ create: true, config }, async (session) => {
     const catalog = await importDevices(session, options)
     const started = performance.now()
     const copy = await copyBrands(session, options)
     const copySeconds = (performance.now() - started) / 1000
     if (options.interrupted.aborted) return undefined
-    const { liveProducts, duplicateKeys, productsWithoutKey, keysWithoutProduct } = await audit(
-      session.database,
-    )
+    const audited = await audit(session.database)
+    const { liveProducts, duplicateKeys, productsWithoutKey, keysWithoutProduct } = audited
     return {
       catalog,
       copy,
@@ -64,7 +57,7 @@ export function runDemo(config: Config, options: DemoOptions): Promise<DemoResul
   })
 }
 
-async function importDevices({ database, newId }: Session, options: DemoOptions) {
+async function importDevices({ database, newId }: Session, options: CarryOutOptions) {
   const progress = createProgress('import', options)
   const items = function* () {
     for (const device of devices) if (!options.interrupted.aborted) yield device
@@ -74,12 +67,12 @@ async function importDevices({ database, newId }: Session, options: DemoOptions)
     user: USER,
     onProgress: (result) => progress.update(result.total, devices.length),
     onRejected: () => undefined,
-  })
-  progress.end()
+  }).finally(progress.end)
   return { total, created, existing, rejected }
 }
 
-async function copyBrands({ database, newId, config, logger }: Session, options: DemoOptions) {
+async function copyBrands(session: Session, options: CarryOutOptions) {
+  const { database, newId } = session
   await ensureBrands(database, newId, TARGET_BRANDS)
   const ids: string[] = []
   for (const brand of TARGET_BRANDS) {
@@ -94,12 +87,7 @@ async function copyBrands({ database, newId, config, logger }: Session, options:
       ids.push(id)
     }
   }
-  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
-  const parties = await startParties({ database, newId, settings, logger })
-  const progress = createProgress('copy', options)
-  const statuses = await watchRequests(database, ids, progress.update, options.interrupted)
-  progress.end()
-  await parties.stop()
+  const statuses = await carryOut(session, ids, options)
   const { items, created, existing, rejected, failed } = sumCounts(statuses)
   return { requests: ids.length, items, created, existing, rejected, failed }
 }

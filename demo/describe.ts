@@ -1,9 +1,15 @@
 import { RECORDINGS, SOURCE_BRAND, TARGET_BRANDS, type DemoResult } from './demo.ts'
 
+/** Whether the promise holds, and nothing failed. */
+export function isSound({ copy, audit }: DemoResult): boolean {
+  const { duplicateKeys, productsWithoutKey, keysWithoutProduct } = audit
+  return duplicateKeys + productsWithoutKey + keysWithoutProduct + copy.failed === 0
+}
+
 /** A demo's result for a person. */
 export function describe(result: DemoResult, folder: string | undefined): string {
   const { catalog, copy, audit } = result
-  const wrong = audit.duplicateKeys + audit.productsWithoutKey + audit.keysWithoutProduct
+  const unpaired = audit.productsWithoutKey + audit.keysWithoutProduct
   const n = (value: number) => value.toLocaleString('en').padStart(7)
   return `
 Catalogue: ${n(catalog.total)} devices were imported
@@ -21,8 +27,8 @@ Copy:      ${n(copy.requests)} requests: ${SOURCE_BRAND} into ${TARGET_BRANDS.jo
 
 Audit:     ${n(audit.liveProducts)} live products
            ${n(audit.duplicateKeys)} keys are held by more than one of them
-           ${n(wrong - audit.duplicateKeys)} products without a key, or keys without a product
-           ${wrong === 0 ? 'Every live product is unique.' : 'THE PROMISE IS BROKEN.'}
+           ${n(unpaired)} products without a key, or keys without a product
+           ${isSound(result) ? 'Every live product is unique.' : 'THE PROMISE IS BROKEN.'}
 
 It took ${result.seconds} s from start to end.
 

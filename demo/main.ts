@@ -9,7 +9,7 @@ import { onSignal } from '../src/cli/signals.ts'
 import { readConfig } from '../src/platform/config.ts'
 import { holdsDatabase } from '../src/platform/embedded-database.ts'
 import { runDemo } from './demo.ts'
-import { describe } from './describe.ts'
+import { describe, isSound } from './describe.ts'
 
 const HELP = `Imports a catalogue of real products and copies a brand into five others, each request recorded twice.
 
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
     const result = await runDemo(config, { quiet: json, interrupted: onSignal() })
     if (!result) return EXIT.couldNotRun
     process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result, own))
-    return EXIT.done
+    return isSound(result) ? EXIT.done : EXIT.withLosses
   } finally {
     if (own === undefined && existsSync(folder)) await rm(folder, { recursive: true })
   }

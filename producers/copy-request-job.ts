@@ -2,13 +2,15 @@
 import type { Publisher } from '../src/broker.ts'
 import type { ChunkSettings } from '../src/copy/chunks.ts'
 import { expandPage, requestsToExpand } from '../src/copy/expand-request.ts'
+import { completeRequests } from '../src/copy/request-status.ts'
 import { publishWaiting, type Outbox } from '../src/copy/outbox.ts'
 import type { Database } from '../src/database.ts'
+import { errorText } from '../src/errors.ts'
 import { PRODUCT_COPY } from '../src/messages.ts'
 import type { Logger } from '../src/platform/logger.ts'
 import { startLoop, type Loop } from '../src/platform/loop.ts'
 
-/** Requests that are taken at a time: one page of each, so that a small one does not wait for a big one. */
+/** Requests that are taken at a time, one page of each in turn. */
 const REQUESTS = 20
 const MESSAGES_IN_FLIGHT = 64
 const IDLE_MS = 100
@@ -22,13 +24,28 @@ export interface CopyRequestJob {
 }
 
 export function startCopyRequestJob(parts: CopyRequestJob): Loop {
-  const { database, publisher, settings, logger } = parts
+  const { database, publisher, logger } = parts
   return startLoop('copy-request-job', logger, IDLE_MS, async () => {
     // First what waits already, so that chunks do not pile up faster than the broker takes them.
     const sent = await publishWaiting(database, publisher, OUTBOX, MESSAGES_IN_FLIGHT)
     if (sent === MESSAGES_IN_FLIGHT) return 'worked'
-    const requests = await requestsToExpand(database, REQUESTS)
-    for (const requestId of requests) await expandPage(database, requestId, settings)
-    return sent > 0 || requests.length > 0 ? 'worked' : 'idle'
+    const expanded = await expandRequests(parts)
+    if (expanded === 0) await completeRequests(database)
+    return sent > 0 || expanded > 0 ? 'worked' : 'idle'
   })
+}
+
+/** @throws when a request could not be expanded, after the others had their turn */
+async function expandRequests({ database, settings }: CopyRequestJob): Promise<number> {
+  const requests = await requestsToExpand(database, REQUESTS)
+  let failure: Error | undefined
+  for (const requestId of requests) {
+    try {
+      await expandPage(database, requestId, settings)
+    } catch (cause) {
+      failure = new Error(`request ${requestId} cannot be expanded: ${errorText(cause)}`, { cause })
+    }
+  }
+  if (failure) throw failure
+  return requests.length
 }

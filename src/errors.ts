@@ -24,22 +24,32 @@ export const badInput = (message: string): ProductCopyError =>
 export const isForeseen = (error: unknown, code?: ErrorCode): error is ProductCopyError =>
   error instanceof ProductCopyError && (code === undefined || error.code === code)
 
-/** The text of anything thrown, on one line. */
+/**
+ * The text of anything thrown: one line, without control characters, of at most 300 characters.
+ * knex puts the whole statement before the database's own words; only these are kept.
+ */
 export function errorText(error: unknown): string {
   const text =
     typeof error === 'object' && error !== null && 'message' in error
       ? String(error.message)
       : String(error)
-  return text.replace(/\s*\n\s*/g, ' ').trim()
+  const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim()
+  const words = STATEMENT.test(line) ? line.slice(line.lastIndexOf(' - ') + 3) : line
+  return words.length > 300 ? `${words.slice(0, 297)}...` : words
 }
+
+const STATEMENT = /^(select|insert|update|delete|create|with|set|begin|commit)\b.* - /i
 
 /**
  * A value from outside as it is named in a message: quoted, on one line, at most 60 characters, so
  * that neither a control character nor a whole file ends up on somebody's terminal.
  */
 export function quoted(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
-  const characters = [...text]
-  const shown = characters.length > 60 ? `${characters.slice(0, 57).join('')}...` : text
+  // Not written out: what is nested deeply enough ends the program.
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? 'a list' : 'an object'
+  const characters = [...String(value).slice(0, 200)]
+  const shown =
+    characters.length > 60 ? `${characters.slice(0, 57).join('')}...` : characters.join('')
   return JSON.stringify(shown)
 }

@@ -11,13 +11,14 @@
  * - duplicate policy: what a batch does about a product that is already there (`DuplicatePolicy`)
  * - callback topic: where results are published for the mall and anyone else who listens
  */
+import { createHash } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { ProductCopyError, quoted } from './errors.ts'
 
 /** Chunks for the product-copy consumers; ordered by message group, which is the shard. */
 export const PRODUCT_COPY = 'PRODUCT_COPY'
-/** The callback topic: one result message for each chunk; ordered by message group. */
+/** The callback topic: one result message for each chunk, in no promised order. */
 export const PRODUCT_COPY_RESULT = 'PRODUCT_COPY_RESULT'
 
 /** Items in one chunk at the most: what one transaction and one message of 4 MiB can hold. */
@@ -78,8 +79,9 @@ const ChunkMessageSchema = Type.Object({
 export type ChunkMessage = Static<typeof ChunkMessageSchema>
 
 /**
- * A chunk's result, on PRODUCT_COPY_RESULT: `outcomes[i]` belongs to the chunk's `items[i]`.
- * The same event may come more than once, always with the same `eventId`.
+ * A chunk's result, on PRODUCT_COPY_RESULT: `outcomes[i]` belongs to the chunk's `items[i]`, and
+ * `chunkHash` is the `bodyHash` of the chunk's message, by which its sender knows it as its own. The
+ * same event may come more than once, always with the same `eventId`.
  */
 const ResultMessageSchema = Type.Object({
   type: Type.Literal('product-copy-result'),
@@ -87,9 +89,18 @@ const ResultMessageSchema = Type.Object({
   eventId: Type.String({ minLength: 1, maxLength: 80 }),
   requestId: RequestId,
   chunkNo: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+  chunkHash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   outcomes: Type.Array(OutcomeSchema, { minItems: 1, maxItems: MAX_CHUNK_SIZE }),
 })
 export type ResultMessage = Static<typeof ResultMessageSchema>
+
+export type OutcomeCounts = Record<Outcome['outcome'], number>
+
+export function countOutcomes(outcomes: Outcome[]): OutcomeCounts {
+  const counts = { created: 0, existing: 0, rejected: 0, failed: 0 }
+  for (const { outcome } of outcomes) counts[outcome]++
+  return counts
+}
 
 const chunkValidator = Compile(ChunkMessageSchema)
 const resultValidator = Compile(ResultMessageSchema)
@@ -102,17 +113,22 @@ export const parseChunkMessage = (body: string): ChunkMessage =>
 export const parseResultMessage = (body: string): ResultMessage =>
   parse(body, 'product-copy-result', resultValidator)
 
+/** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
+export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')
+
 export function resultMessage(
-  requestId: string,
-  chunkNo: number,
+  chunk: Pick<ChunkMessage, 'requestId' | 'chunkNo'>,
+  chunkHash: string,
   outcomes: Outcome[],
 ): ResultMessage {
+  const { requestId, chunkNo } = chunk
   return {
     type: 'product-copy-result',
     version: 1,
     eventId: `${requestId}:${chunkNo}`,
     requestId,
     chunkNo,
+    chunkHash,
     outcomes,
   }
 }

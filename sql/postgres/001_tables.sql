@@ -75,6 +75,8 @@ create table copy_chunk (
   chunk_no int not null,
   message_group varchar(63) not null,
   body text not null,
+  -- SHA-256 of the body, which its result must name.
+  content_hash char(64) not null,
   items int not null,
   claimed_until timestamptz,
   sent_at timestamptz,
@@ -87,7 +89,8 @@ create table copy_chunk (
   primary key (request_id, chunk_no)
 );
 
-create index ix_copy_chunk_to_send on copy_chunk (request_id, chunk_no) where sent_at is null;
+-- By chunk number first: each request's first chunks are sent before anybody's later ones.
+create index ix_copy_chunk_to_send on copy_chunk (chunk_no, request_id) where sent_at is null;
 create index ix_copy_chunk_open on copy_chunk (request_id) where completed_at is null;
 
 -- Inbox and outbox in one: a chunk that comes twice is answered from here; rows without
@@ -105,7 +108,7 @@ create table copy_result (
   primary key (request_id, chunk_no)
 );
 
-create index ix_copy_result_to_publish on copy_result (request_id, chunk_no) where published_at is null;
+create index ix_copy_result_to_publish on copy_result (chunk_no, request_id) where published_at is null;
 
 create table dead_letter (
   id bigint primary key,

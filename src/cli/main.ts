@@ -50,10 +50,11 @@ for (const add of [
   add(program, run)
 }
 
-// A reader that has seen enough, such as `head`, is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit()
-  throw error
+  // A reader that has seen enough, such as `head`, is no fault.
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  process.stderr.write(`product-copy: the output cannot be written: ${errorText(error)}\n`)
+  process.exit(EXIT.couldNotRun)
 })
 
 try {

@@ -1,8 +1,12 @@
-/** Aborts at the first SIGINT or SIGTERM. The second one ends the process as usual. */
+/** Aborts at the first SIGINT or SIGTERM. The next one ends the process as usual. */
 export function onSignal(): AbortSignal {
   const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => controller.abort())
+  const abort = () => {
+    process.off('SIGINT', abort)
+    process.off('SIGTERM', abort)
+    controller.abort()
   }
+  process.on('SIGINT', abort)
+  process.on('SIGTERM', abort)
   return controller.signal
 }

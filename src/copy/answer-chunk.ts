@@ -1,8 +1,7 @@
 import { ProductCopyError } from '../errors.ts'
 import type { Database, NewId, Transaction } from '../database.ts'
-import { resultMessage, type ChunkMessage, type Outcome } from '../messages.ts'
+import { bodyHash, resultMessage, type ChunkMessage, type Outcome } from '../messages.ts'
 import { findBrands } from './brands.ts'
-import { bodyHash } from './chunks.ts'
 import { createProducts } from './create-products.ts'
 
 interface StoredResult {
@@ -94,12 +93,12 @@ function findResult(
 }
 
 async function insertResult(trx: Transaction, chunk: ArrivedChunk, outcomes: Outcome[]) {
-  const { requestId, chunkNo } = chunk.message
+  const hash = bodyHash(chunk.body)
   await trx('copy_result').insert({
-    request_id: requestId,
-    chunk_no: chunkNo,
-    content_hash: bodyHash(chunk.body),
+    request_id: chunk.message.requestId,
+    chunk_no: chunk.message.chunkNo,
+    content_hash: hash,
     message_group: chunk.group,
-    body: JSON.stringify(resultMessage(requestId, chunkNo, outcomes)),
+    body: JSON.stringify(resultMessage(chunk.message, hash, outcomes)),
   })
 }

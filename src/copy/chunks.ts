@@ -1,9 +1,16 @@
-import { createHash } from 'node:crypto'
-import type { ChunkMessage, Item } from '../messages.ts'
+import { bodyHash, type ChunkMessage, type Item } from '../messages.ts'
 import type { RequestRow } from './request-status.ts'
 import { fillNameTemplate } from './name-template.ts'
-import { productKey, shardOf } from './product-key.ts'
+import { messageGroup, productKey, shardOf } from './product-key.ts'
 import type { SourceProduct } from './source-products.ts'
+
+/** RocketMQ takes 4 MiB; a message of half of it is as fast, and kinder to everybody's memory. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024
+
+export interface Chunk {
+  shard: number
+  items: Item[]
+}
 
 export interface ChunkSettings {
   /** Items in a chunk at the most: 1 to MAX_CHUNK_SIZE. */
@@ -33,10 +40,7 @@ export function expandItems(
  * Sorts items into the shards of their product keys and cuts each shard into chunks of about equal
  * size: 501 items are 251 and 250 of them, not 500 and a chunk of one.
  */
-export function cutChunks(
-  items: Item[],
-  settings: ChunkSettings,
-): { shard: number; items: Item[] }[] {
+export function cutChunks(items: Item[], settings: ChunkSettings): Chunk[] {
   const shards = new Map<number, Item[]>()
   for (const item of items) {
     const shard = shardOf(productKey(String(item.name), String(item.model)), settings.shards)
@@ -46,7 +50,7 @@ export function cutChunks(
   }
   return [...shards].flatMap(([shard, list]) => {
     const size = Math.ceil(list.length / Math.ceil(list.length / settings.chunkSize))
-    const chunks: { shard: number; items: Item[] }[] = []
+    const chunks: Chunk[] = []
     for (let start = 0; start < list.length; start += size) {
       chunks.push({ shard, items: list.slice(start, start + size) })
     }
@@ -54,7 +58,42 @@ export function cutChunks(
   })
 }
 
-export function chunkMessage(request: RequestRow, chunkNo: number, items: Item[]): ChunkMessage {
+/** A row of copy_chunk as it is recorded. */
+export interface ChunkRow {
+  request_id: string
+  chunk_no: number
+  message_group: string
+  body: string
+  content_hash: string
+  items: number
+}
+
+/** Makes rows of chunks, numbered from `firstNo`. A chunk too large for a message becomes several. */
+export function chunkRows(request: RequestRow, chunks: Chunk[], firstNo: number): ChunkRow[] {
+  const rows: ChunkRow[] = []
+  const waiting = [...chunks].reverse()
+  for (let chunk = waiting.pop(); chunk; chunk = waiting.pop()) {
+    const { shard, items } = chunk
+    const chunkNo = firstNo + rows.length
+    const body = JSON.stringify(chunkMessage(request, chunkNo, items))
+    if (items.length > 1 && Buffer.byteLength(body) > MAX_BODY_BYTES) {
+      const middle = Math.ceil(items.length / 2)
+      waiting.push({ shard, items: items.slice(middle) }, { shard, items: items.slice(0, middle) })
+      continue
+    }
+    rows.push({
+      request_id: request.id,
+      chunk_no: chunkNo,
+      message_group: messageGroup(shard),
+      body,
+      content_hash: bodyHash(body),
+      items: items.length,
+    })
+  }
+  return rows
+}
+
+function chunkMessage(request: RequestRow, chunkNo: number, items: Item[]): ChunkMessage {
   return {
     type: 'product-copy',
     version: 1,
@@ -66,6 +105,3 @@ export function chunkMessage(request: RequestRow, chunkNo: number, items: Item[]
     items,
   }
 }
-
-/** Tells whether two messages under one name carry the same work. */
-export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ProductCopyError, quoted } from '../errors.ts'
 import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
 import type { DuplicatePolicy, Item, Outcome } from '../messages.ts'
@@ -13,6 +14,7 @@ const BATCH_REFUSED = 'batch refused because of its duplicates, may be tried aga
  * that somebody created or deleted one of the same products within the last milliseconds.
  */
 const MAX_ROUNDS = 20
+const MAX_PAUSE_MS = 10
 
 export interface Batch {
   items: Item[]
@@ -52,6 +54,7 @@ export async function createProducts(
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const outcomes = await tryOnce(database, batch, options, rejected, candidates)
     if (outcomes) return outcomes
+    await sleep(Math.random() * MAX_PAUSE_MS)
   }
   throw new ProductCopyError(
     'contended',

@@ -1,4 +1,5 @@
 import type { Database } from '../database.ts'
+import { isId } from './read-product.ts'
 
 /**
  * Deletes a product logically and frees its key, so that the same product can be created again, any
@@ -8,6 +9,7 @@ export async function deleteProduct(
   database: Database,
   id: string,
 ): Promise<'deleted' | 'already-deleted' | 'unknown'> {
+  if (!isId(id)) return 'unknown'
   return database.inTransaction(async (trx) => {
     // The product's row is locked first: whoever changes one product waits here for the others.
     const product = await trx('product')

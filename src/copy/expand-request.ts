@@ -1,11 +1,17 @@
 import type { Database } from '../database.ts'
-import { chunkMessage, cutChunks, expandItems, type ChunkSettings } from './chunks.ts'
-import { completeIfDone, type RequestRow } from './request-status.ts'
-import { messageGroup } from './product-key.ts'
+import { chunkRows, cutChunks, expandItems, type ChunkRow, type ChunkSettings } from './chunks.ts'
+import { completeRequests, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
 
-/** Items of one page: enough to fill every shard's chunk, few enough to hold in memory. */
-const PAGE_ITEMS = { min: 4000, max: 16_000 }
+/** Items of one page at the most: it is held in memory, and small chunks do not mean small pages. */
+const PAGE_ITEMS = { min: 3600, max: 14_400 }
+/**
+ * How full a page makes the chunks on average. Keys are not spread quite evenly, and a shard that got
+ * a few items more than a chunk holds makes two half-empty ones.
+ */
+const FILL = 0.9
+/** Bytes of one INSERT at the most, well below what the databases take in one packet. */
+const MAX_INSERT_BYTES = 4 * 1024 * 1024
 
 /** The oldest requests that are not yet wholly in chunks. */
 export async function requestsToExpand(database: Database, limit: number): Promise<string[]> {
@@ -33,7 +39,7 @@ export async function expandPage(
     .first<RequestRow | undefined>()
   if (!request) return
   const targetBrands = JSON.parse(request.target_brands) as string[]
-  const full = settings.chunkSize * settings.shards
+  const full = Math.floor(settings.chunkSize * settings.shards * FILL)
   const pageItems = Math.min(Math.max(full, PAGE_ITEMS.min), PAGE_ITEMS.max)
   const limit = Math.max(1, Math.floor(pageItems / targetBrands.length))
   // Read outside of the transaction: the source may be another system, and no lock waits for it.
@@ -45,16 +51,7 @@ export async function expandPage(
     limit,
   )
   const items = expandItems(page.products, targetBrands, request.name_template)
-  const chunks = cutChunks(items, settings).map((chunk, index) => {
-    const chunkNo = request.chunks + 1 + index
-    return {
-      request_id: request.id,
-      chunk_no: chunkNo,
-      message_group: messageGroup(chunk.shard),
-      body: JSON.stringify(chunkMessage(request, chunkNo, chunk.items)),
-      items: chunk.items.length,
-    }
-  })
+  const chunks = chunkRows(request, cutChunks(items, settings), request.chunks + 1)
   const ended = page.products.length < limit
   await database.inTransaction(async (trx) => {
     const progress = {
@@ -69,7 +66,22 @@ export async function expandPage(
       .where({ id: request.id, expanded_to_id: request.expanded_to_id, chunks: request.chunks })
       .whereNull('expanded_at')
       .update(progress)
-    if (moved === 1 && chunks.length > 0) await trx('copy_chunk').insert(chunks)
+    if (moved !== 1) return
+    for (const slice of slices(chunks)) await trx('copy_chunk').insert(slice)
   })
-  if (ended) await completeIfDone(database, request.id)
+  if (ended) await completeRequests(database, request.id)
+}
+
+function* slices(rows: ChunkRow[]): Generator<ChunkRow[]> {
+  let slice: ChunkRow[] = []
+  let bytes = 0
+  for (const row of rows) {
+    slice.push(row)
+    bytes += row.body.length
+    if (bytes < MAX_INSERT_BYTES) continue
+    yield slice
+    slice = []
+    bytes = 0
+  }
+  if (slice.length > 0) yield slice
 }

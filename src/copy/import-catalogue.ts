@@ -1,8 +1,7 @@
 import type { Database, NewId, User } from '../database.ts'
-import type { Item } from '../messages.ts'
+import { countOutcomes, type Item, type OutcomeCounts } from '../messages.ts'
 import { ensureBrands } from './brands.ts'
 import { createProducts } from './create-products.ts'
-import { countOutcomes, type OutcomeCounts } from './record-result.ts'
 
 /** Products of one transaction. */
 const BATCH_SIZE = 500

@@ -3,6 +3,8 @@ import type { Database } from '../database.ts'
 
 /** How long a process may hold a row that it is publishing before another one takes it. */
 const CLAIM_MS = 30_000
+/** How long a row rests that the broker refused: it must not keep those behind it waiting. */
+const REFUSED_MS = 2000
 
 /**
  * A table whose committed rows are published: nothing is published that is not committed, and a row
@@ -29,7 +31,7 @@ interface OutboxRow {
  * slow. Several processes may do this at the same time.
  *
  * @returns how many were published
- * @throws the first error of the broker; the rows that it took are marked, the others are free again
+ * @throws the first error of the broker; the rows that it took are marked, the others come again
  */
 export async function publishWaiting(
   database: Database,
@@ -43,7 +45,7 @@ export async function publishWaiting(
   const taken = rows.filter((_, index) => sent[index]?.status === 'fulfilled')
   const refused = rows.filter((_, index) => sent[index]?.status === 'rejected')
   await update(database, outbox, taken, { [outbox.mark]: database.dialect.now() })
-  await update(database, outbox, refused, { claimed_until: null })
+  await update(database, outbox, refused, { claimed_until: database.dialect.now(REFUSED_MS) })
   const failure = sent.find((result) => result.status === 'rejected')
   if (failure) throw failure.reason
   return rows.length
@@ -57,7 +59,7 @@ async function claim(database: Database, outbox: Outbox, limit: number): Promise
       .where((free) => {
         void free.whereNull('claimed_until').orWhere('claimed_until', '<', dialect.now())
       })
-      .orderBy(['request_id', 'chunk_no'])
+      .orderBy(['chunk_no', 'request_id'])
       .limit(limit)
       .forUpdate()
       .skipLocked()

@@ -19,17 +19,18 @@ export function productKey(name: string, model: string): ProductKey {
  *
  * Lower-casing alone keeps apart what users call the same: "STRASSE" and "straße", "ΟΔΟΣ" and
  * "οδοσ". By way of the upper case, texts that are equal in upper or in lower case have one key. The
- * first lower-casing is for "ẞ", whose upper case is itself.
+ * first lower-casing is for "ẞ", whose upper case is itself. White space comes before: the lower case
+ * of "Σ" depends on what stands beside it.
  */
 export function canonicalText(text: string): string {
   return text
     .normalize('NFC')
+    .trim()
+    .replace(/\s+/gu, ' ')
     .toLowerCase()
     .toUpperCase()
     .toLowerCase()
     .normalize('NFC')
-    .trim()
-    .replace(/\s+/gu, ' ')
 }
 
 /** A key as one text, for maps. The separator cannot be part of a key: it is a control character. */

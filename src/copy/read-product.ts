@@ -8,6 +8,8 @@ export const MAX_LENGTH = { brand: 100, name: 130, model: 255, userId: 64, userN
 /** Bytes of an item's attributes as JSON: with them a chunk of 500 stays below a message's 4 MiB. */
 const MAX_ATTRIBUTES_BYTES = 4096
 const MAX_ATTRIBUTES_DEPTH = 8
+/** JSON readers round greater numbers without a word; this one did so before we see them. */
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 
 /** A product whose every field can be stored as it is. */
 export interface ReadProduct {
@@ -56,7 +58,7 @@ export function userProblem(user: User): string | undefined {
 /** @returns why a text cannot be a field of at most `max` characters, or undefined */
 export function textProblem(field: string, value: unknown, max: number): string | undefined {
   if (value === undefined || value === null) return `${field} is missing`
-  if (typeof value !== 'string') return `${field} ${quoted(value)} is not a text`
+  if (typeof value !== 'string') return `${field} is ${quoted(value)}, not a text`
   const control = /\p{Cc}/u.exec(value)
   if (control) return `${field} ${quoted(value)} has a control character (${codePoint(control[0])})`
   if (!value.isWellFormed()) return `${field} ${quoted(value)} is not valid Unicode`
@@ -76,11 +78,11 @@ function readPrice(price: unknown): string | null | undefined {
 }
 
 const priceProblem = (price: unknown) =>
-  `price ${quoted(price)} is not a price: at most 10 digits, a point and 2 digits are allowed`
+  `price is ${quoted(price)}, not a price: at most 10 digits, a point and 2 digits are allowed`
 
 function attributesProblem(attributes: unknown): string | undefined {
   if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
-    return `attributes ${quoted(attributes)} are not an object`
+    return `attributes are ${quoted(attributes)}, not an object`
   }
   const problem = valueProblem(attributes, 1)
   if (problem !== undefined) return `attributes ${problem}`
@@ -98,6 +100,9 @@ function valueProblem(value: unknown, depth: number): string | undefined {
       ? `hold ${quoted(value)}, which is not valid text`
       : undefined
   }
+  if (typeof value === 'number' && (!Number.isFinite(value) || Math.abs(value) > MAX_NUMBER)) {
+    return `hold ${value}, a number that is not kept exactly: write it as a text`
+  }
   if (typeof value !== 'object' || value === null) return undefined
   if (depth > MAX_ATTRIBUTES_DEPTH) return `are nested deeper than ${MAX_ATTRIBUTES_DEPTH}`
   for (const [name, inner] of Object.entries(value)) {
@@ -111,13 +116,15 @@ function sourceProblem(sourceProductId: unknown): string | undefined {
   if (sourceProductId === null) return undefined
   return isId(sourceProductId)
     ? undefined
-    : `sourceProductId ${quoted(sourceProductId)} is not an id: a text of up to 19 digits is allowed`
+    : `sourceProductId is ${quoted(sourceProductId)}, not an id: a text of up to 19 digits is allowed`
 }
 
-/** Whether a text is a 64-bit id as this project writes them: decimal, as a string. */
+/** Whether a text is a 64-bit id as this project writes them: decimal, without leading zeros. */
 export function isId(value: unknown): value is string {
   return (
-    typeof value === 'string' && /^[0-9]{1,19}$/.test(value) && BigInt(value) <= 0x7fffffffffffffffn
+    typeof value === 'string' &&
+    /^(0|[1-9][0-9]{0,18})$/.test(value) &&
+    BigInt(value) <= 0x7fffffffffffffffn
   )
 }
 

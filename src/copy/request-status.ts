@@ -1,6 +1,6 @@
 import { badInput, quoted } from '../errors.ts'
 import type { Database } from '../database.ts'
-import type { DuplicatePolicy } from '../messages.ts'
+import type { DuplicatePolicy, OutcomeCounts } from '../messages.ts'
 import { isId } from './read-product.ts'
 
 /** A request's progress. The counts come from its chunks: with `pending` they add up to `items`. */
@@ -27,11 +27,26 @@ export async function copyRequestStatus(
   id: string,
 ): Promise<CopyRequestStatus> {
   if (!isId(id)) throw badInput(`request ${quoted(id)} is not an id: up to 19 digits are allowed`)
-  const row = await database.knex('copy_request').where({ id }).first<RequestRow | undefined>()
+  // One statement, for one moment: read apart, the counts can run ahead of the items.
+  const row = await database
+    .knex('copy_request')
+    .leftJoin('copy_chunk', 'copy_chunk.request_id', 'copy_request.id')
+    .where('copy_request.id', id)
+    .groupBy('copy_request.id')
+    .select('copy_request.*')
+    .sum({
+      created: 'copy_chunk.created',
+      existing: 'copy_chunk.existing',
+      rejected: 'copy_chunk.rejected',
+      failed: 'copy_chunk.failed',
+    })
+    .first<(RequestRow & Record<keyof OutcomeCounts, string | null>) | undefined>()
   if (!row) throw badInput(`unknown request ${quoted(id)}`)
-  const counts = await countOutcomes(database, id)
   const items = Number(row.items)
-  const { created, existing, rejected, failed } = counts
+  const created = Number(row.created)
+  const existing = Number(row.existing)
+  const rejected = Number(row.rejected)
+  const failed = Number(row.failed)
   return {
     id: row.id,
     state: stateOf(row),
@@ -41,7 +56,10 @@ export async function copyRequestStatus(
     nameTemplate: row.name_template,
     policy: row.policy,
     items,
-    ...counts,
+    created,
+    existing,
+    rejected,
+    failed,
     pending: items - created - existing - rejected - failed,
   }
 }
@@ -70,20 +88,6 @@ function stateOf(row: RequestRow): CopyRequestStatus['state'] {
   return row.chunks > 0 ? 'expanding' : 'recorded'
 }
 
-async function countOutcomes(database: Database, requestId: string) {
-  const row = await database
-    .knex('copy_chunk')
-    .where({ request_id: requestId })
-    .sum({ created: 'created', existing: 'existing', rejected: 'rejected', failed: 'failed' })
-    .first<Record<'created' | 'existing' | 'rejected' | 'failed', string | null>>()
-  return {
-    created: Number(row.created),
-    existing: Number(row.existing),
-    rejected: Number(row.rejected),
-    failed: Number(row.failed),
-  }
-}
-
 /** The oldest requests that are not done yet. */
 export function openRequests(database: Database, limit: number): Promise<string[]> {
   return database
@@ -95,21 +99,24 @@ export function openRequests(database: Database, limit: number): Promise<string[
 }
 
 /**
- * Marks a request as done when all its chunks are. To be called after each change that may have been
- * the last one is committed: two transactions that complete the last two chunks at the same moment
- * do not see each other, but the later of these calls sees both.
+ * Marks requests as done whose chunks are all done: one, or any.
+ *
+ * To be called for a request after each change that may have been its last one is committed: two
+ * transactions that complete the last two chunks at the same moment do not see each other, but the
+ * later of these calls sees both. A process that dies between the two leaves it to the job, which
+ * calls it for all.
  */
-export async function completeIfDone(database: Database, requestId: string): Promise<void> {
+export async function completeRequests(database: Database, requestId?: string): Promise<void> {
   const { knex, dialect } = database
   await knex('copy_request')
-    .where({ id: requestId })
+    .where(requestId === undefined ? {} : { id: requestId })
     .whereNotNull('expanded_at')
     .whereNull('completed_at')
     .whereNotExists(
       knex('copy_chunk')
         .select(knex.raw('1'))
-        .where({ request_id: requestId })
-        .whereNull('completed_at'),
+        .whereRaw('copy_chunk.request_id = copy_request.id')
+        .whereNull('copy_chunk.completed_at'),
     )
     .update({ completed_at: dialect.now() })
 }

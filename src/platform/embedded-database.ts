@@ -86,10 +86,17 @@ async function takeFolder(folder: string) {
 async function createDatabase(location: string): Promise<void> {
   const aside = `${location}.${randomBytes(4).toString('hex')}.new`
   const script = `const { PGlite } = require(${JSON.stringify(require.resolve('@electric-sql/pglite'))})
-    PGlite.create(${JSON.stringify(path.resolve(aside))}).then((database) => database.close())`
-  await promisify(execFile)(process.execPath, ['-e', script], {
-    timeout: CREATE_TIMEOUT_MS,
-    env: {},
+    PGlite.create(${JSON.stringify(path.resolve(aside))})
+      .then((database) => database.close())
+      .catch((error) => {
+        process.stderr.write(String(error.message))
+        process.exitCode = 1
+      })`
+  const options = { timeout: CREATE_TIMEOUT_MS, env: {} }
+  await promisify(execFile)(process.execPath, ['-e', script], options).catch((cause: unknown) => {
+    const { stderr, killed } = cause as { stderr: string; killed: boolean }
+    const why = killed ? `it took longer than ${CREATE_TIMEOUT_MS} ms` : stderr
+    throw new Error(`the database could not be created: ${why}`, { cause })
   })
   await rename(aside, location)
 }
@@ -127,6 +134,6 @@ async function connect(location: string, release: () => Promise<void>): Promise<
 const unusable = (folder: string, cause: unknown) =>
   new ProductCopyError(
     'could-not-run',
-    `data folder ${JSON.stringify(folder)} (DATA_DIR) cannot be used: ${errorText(cause).slice(0, 300)}`,
+    `data folder ${JSON.stringify(folder)} (DATA_DIR) cannot be used: ${errorText(cause)}`,
     { cause },
   )

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { errorText } from '../errors.ts'
 import type { Logger } from './logger.ts'
 
@@ -31,7 +31,9 @@ export function startLoop(
         const did = await step()
         if (failures > 0) logger.info({ loop: name, failures }, 'the fault is over')
         failures = 0
+        // Even a loop that always has work lets timers and signals have their turn.
         if (did === 'idle') await pause(idleMs)
+        else await nextTurn()
       } catch (error) {
         if (stopping.signal.aborted) return
         failures++

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
 
 export interface MemoryBrokerOptions {
@@ -6,7 +7,7 @@ export interface MemoryBrokerOptions {
   topics: Record<string, string[]>
   /** Queues of each topic. (Default: 8) */
   queues?: number
-  /** Messages that a queue holds before `publish` waits. (Default: 64) */
+  /** Messages that a queue holds before `publish` waits. (Default: 16) */
   capacity?: number
   /** Milliseconds before a failed message comes again: doubled each time, up to the longest. */
   backoff?: { first: number; longest: number }
@@ -17,7 +18,7 @@ export interface MemoryBrokerOptions {
  * lost is published again by whoever has it in a database.
  */
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
-  const { topics, queues = 8, capacity = 64, backoff = { first: 200, longest: 30_000 } } = options
+  const { topics, queues = 8, capacity = 16, backoff = { first: 200, longest: 30_000 } } = options
   const groups = new Map<string, ConsumerGroup>()
   for (const [topic, names] of Object.entries(topics)) {
     for (const name of names) {
@@ -49,13 +50,16 @@ interface Queue {
   attempts: number
   /** Whether the first message is in hand, or waits for its next attempt. */
   busy: boolean
-  waitingForRoom: (() => void)[]
+  /** Publishers that wait for room, in the order in which they came. */
+  waiting: { message: OutgoingMessage; settle: (error?: Error) => void }[]
 }
 
 interface Member {
   handle: Handler
   inHand: Set<Promise<void>>
 }
+
+const closed = () => new Error('the broker is closed')
 
 /** One consumer group's queues of one topic, and the subscriptions that share them. */
 class ConsumerGroup {
@@ -74,18 +78,21 @@ class ConsumerGroup {
       messages: [],
       attempts: 0,
       busy: false,
-      waitingForRoom: [],
+      waiting: [],
     }))
   }
 
-  async publish(message: OutgoingMessage): Promise<void> {
+  publish(message: OutgoingMessage): Promise<void> {
     const queue = this.#queueOf(message.group)
-    while (queue.messages.length >= this.#capacity && !this.#closed) {
-      await new Promise<void>((resolve) => queue.waitingForRoom.push(resolve))
+    if (this.#closed) return Promise.reject(closed())
+    if (queue.messages.length >= this.#capacity) {
+      return new Promise((resolve, reject) => {
+        queue.waiting.push({ message, settle: (error) => (error ? reject(error) : resolve()) })
+      })
     }
-    if (this.#closed) throw new Error('the broker is closed')
     queue.messages.push(message)
     this.#deliver(queue)
+    return Promise.resolve()
   }
 
   subscribe(handle: Handler): Subscription {
@@ -106,7 +113,7 @@ class ConsumerGroup {
     for (const retry of this.#retries) clearTimeout(retry)
     const members = this.#members.splice(0)
     for (const queue of this.#queues) {
-      for (const goOn of queue.waitingForRoom.splice(0)) goOn()
+      for (const { settle } of queue.waiting.splice(0)) settle(closed())
     }
     await Promise.all(members.flatMap((member) => [...member.inHand]))
   }
@@ -124,10 +131,9 @@ class ConsumerGroup {
     if (!member) return
     queue.busy = true
     queue.attempts++
-    // Handled in a later turn of the event loop: `publish` returns before anybody handles.
-    const handled = Promise.resolve().then(() =>
-      member.handle({ ...message, attempt: queue.attempts }),
-    )
+    // In a later turn of the event loop: the embedded database answers without one, and timers and
+    // signals would wait until the last message is handled.
+    const handled = nextTurn().then(() => member.handle({ ...message, attempt: queue.attempts }))
     const settled = handled.then(
       () => this.#done(queue),
       () => this.#retryLater(queue),
@@ -140,11 +146,16 @@ class ConsumerGroup {
     queue.messages.shift()
     queue.attempts = 0
     queue.busy = false
-    queue.waitingForRoom.shift()?.()
+    const waiting = queue.waiting.shift()
+    if (waiting) {
+      queue.messages.push(waiting.message)
+      waiting.settle()
+    }
     this.#deliver(queue)
   }
 
   #retryLater(queue: Queue): void {
+    if (this.#closed) return
     const { first, longest } = this.#backoff
     const retry = setTimeout(
       () => {

@@ -74,9 +74,11 @@ function readMigrations(dialect: string): Migration[] {
     }))
 }
 
-/** The folder of package.json: this file lies at different depths below it, as source and compiled. */
+/** The folder that holds `sql`: this file lies at different depths below it, as source and compiled. */
 function packageRoot(): string {
   let folder = path.dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder)
+  while (!existsSync(path.join(folder, 'sql')) && folder !== path.dirname(folder)) {
+    folder = path.dirname(folder)
+  }
   return folder
 }

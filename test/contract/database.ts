@@ -432,15 +432,27 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         expect(await waiting()).toEqual([])
       })
 
-      test('frees what the broker did not take, and marks what it took', async () => {
+      test('what the broker refuses rests, comes again, and does not hold up the rest', async () => {
         await put(4)
-        let calls = 0
+        const published: string[] = []
+        let bad = true
         const publisher = {
-          publish: () => (++calls === 2 ? Promise.reject(new Error('no room')) : Promise.resolve()),
+          publish: ({ body }: { body: string }) => {
+            const { chunkNo } = JSON.parse(body) as { chunkNo: number }
+            if (bad && chunkNo <= 2) return Promise.reject(new Error('too large'))
+            published.push(String(chunkNo))
+            return Promise.resolve()
+          },
         }
-        await expect(publishWaiting(database, publisher, outbox, 10)).rejects.toThrow('no room')
-        expect(await waiting()).toEqual([2])
-        expect(await publishWaiting(database, publisher, outbox, 10)).toBe(1)
+        await expect(publishWaiting(database, publisher, outbox, 2)).rejects.toThrow('too large')
+        expect(await publishWaiting(database, publisher, outbox, 2)).toBe(2)
+        expect(await publishWaiting(database, publisher, outbox, 2)).toBe(0)
+        expect(published).toEqual(['3', '4'])
+        expect(await waiting()).toEqual([1, 2])
+        bad = false
+        await database.knex('copy_result').update({ claimed_until: database.dialect.now(-1) })
+        expect(await publishWaiting(database, publisher, outbox, 10)).toBe(2)
+        expect(await waiting()).toEqual([])
       })
 
       test('rows in the hands of one process are not taken by another, until their claim ends', async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
+import { until } from '../support/until.ts'
 import { brokerContract } from './broker.ts'
 
 brokerContract('memory', () => {
@@ -56,4 +57,38 @@ test('the back-off grows up to its longest', async () => {
     expect(pauses[index]).toBeGreaterThan(least - 2)
   }
   expect(times.length).toBeLessThanOrEqual(12)
+})
+
+test('publishers that wait for room keep their order, and nobody overtakes them', async () => {
+  const broker = createMemoryBroker({ topics: { T: ['one'] }, capacity: 2 })
+  const bodies: string[] = []
+  const publish = (body: string) => broker.publish({ topic: 'T', group: 'g', body })
+  const early = Array.from({ length: 20 }, (_, i) => publish(String(i)))
+  let late: Promise<void> | undefined
+  await broker.subscribe('T', 'one', ({ body }) => {
+    bodies.push(body)
+    // Not awaited: this handler's own message takes up the room that it would wait for.
+    if (body === '3') late = publish('late')
+    return Promise.resolve()
+  })
+  await Promise.all(early)
+  await late
+  await until('all is delivered', () => bodies.length === 21)
+  expect(bodies).toEqual([...Array.from({ length: 20 }, (_, i) => String(i)), 'late'])
+  await broker.close()
+})
+
+test('nothing is left to do after closing, even when a handler fails meanwhile', async () => {
+  const broker = createMemoryBroker({ topics: { T: ['one'] }, backoff: { first: 1, longest: 1 } })
+  let attempts = 0
+  await broker.subscribe('T', 'one', async () => {
+    attempts++
+    await sleep(20)
+    throw new Error('too late')
+  })
+  await broker.publish({ topic: 'T', group: 'g', body: 'x' })
+  await until('it is in hand', () => attempts === 1)
+  await broker.close()
+  await sleep(50)
+  expect(attempts).toBe(1)
 })

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openEmbeddedDatabase } from '../../src/platform/embedded-database.ts'
@@ -136,7 +136,7 @@ describe('catalogue files', () => {
       code: 1,
       stdout: [
         'rejected item 4: name is empty',
-        'rejected item 5: price "free" is not a price: at most 10 digits, a point and 2 digits are allowed',
+        'rejected item 5: price is "free", not a price: at most 10 digits, a point and 2 digits are allowed',
         '5 products: 2 created, 1 existing, 2 rejected',
         '',
       ].join('\n'),
@@ -244,6 +244,16 @@ describe('bad input is one line on stderr, exit 2, and nothing is written', () =
 })
 
 describe('what cannot run is one line on stderr, and exit 3', () => {
+  test('an output that cannot be written', async () => {
+    if (!existsSync('/dev/full')) return
+    const full = await open('/dev/full', 'w')
+    const child = startCli(['migrate'], await newDataFolder(), {}, full.fd)
+    const run = await finished(child)
+    await full.close()
+    expect(run).toMatchObject({ code: 3 })
+    expect(run.stderr).toMatch(/^product-copy: the output cannot be written: [^\n]*\n$/)
+  })
+
   test('wrong variables, all of them at once', async () => {
     const run = await runCli(['audit'], 'unused', { CHUNK_SIZE: '0', SHARDS: 'x' })
     expect(run).toMatchObject({ code: 3, stdout: '' })

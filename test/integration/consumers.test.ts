@@ -3,7 +3,7 @@ import { COPY_RESULT_GROUP, consumeCopyResults } from '../../consumers/copy-resu
 import { PRODUCT_COPY_GROUP, consumeProductCopy } from '../../consumers/product-copy.ts'
 import type { Broker } from '../../src/broker.ts'
 import type { Database } from '../../src/database.ts'
-import { PRODUCT_COPY, PRODUCT_COPY_RESULT, resultMessage } from '../../src/messages.ts'
+import { bodyHash, PRODUCT_COPY, PRODUCT_COPY_RESULT, resultMessage } from '../../src/messages.ts'
 import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
 import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { silent } from '../support/parties.ts'
@@ -59,11 +59,12 @@ test.each([
 
 test('a message of another system with a single product is answered', async () => {
   await consume()
-  await send(arrivedChunk([item('A')], { requestId: 'shop.17:a', chunkNo: 9 }).body)
+  const { body } = arrivedChunk([item('A')], { requestId: 'shop.17:a', chunkNo: 9 })
+  await send(body)
   await until('it is answered', async () => (await answers()).length === 1)
   const [answer] = await answers()
   expect(JSON.parse(answer!.body)).toEqual({
-    ...resultMessage('shop.17:a', 9, []),
+    ...resultMessage({ requestId: 'shop.17:a', chunkNo: 9 }, bodyHash(body), []),
     outcomes: [{ outcome: 'created', id: expect.stringMatching(/^\d+$/) }],
   })
 })
@@ -124,26 +125,38 @@ test('results of other systems’ chunks, unknown results and repeated ones chan
     chunks: 1,
     expanded_at: database.dialect.now(),
   })
-  await database
-    .knex('copy_chunk')
-    .insert({ request_id: requestId, chunk_no: 1, message_group: 'g', body: '{}', items: 1 })
-  const created = resultMessage(requestId, 1, [{ outcome: 'created', id: '5' }])
-  const publish = (result: unknown) =>
-    broker.publish({ topic: PRODUCT_COPY_RESULT, group: 'g', body: JSON.stringify(result) })
-  await publish(resultMessage('shop-1', 1, created.outcomes))
-  await publish(resultMessage('12345', 1, created.outcomes))
-  await publish({ ...created, outcomes: [...created.outcomes, ...created.outcomes] })
-  await publish(created)
-  await publish(resultMessage(requestId, 1, [{ outcome: 'failed', reason: 'late' }]))
-  await publish(resultMessage(requestId, 2, created.outcomes))
-  await publish({ ...created, version: 2 })
-  await until('the last one is kept', async () => (await deadLetters()).length === 2)
-  expect((await deadLetters()).map(({ reason }) => reason)).toEqual([
-    `result ${requestId}:1 has 2 outcomes, its chunk 1 items`,
-    expect.stringContaining('its version is "2"'),
-  ])
+  const hash = bodyHash('{}')
+  await database.knex('copy_chunk').insert({
+    request_id: requestId,
+    chunk_no: 1,
+    message_group: 'g',
+    body: '{}',
+    content_hash: hash,
+    items: 1,
+  })
+  const result = (change: object = {}) => ({
+    ...resultMessage({ requestId, chunkNo: 1 }, hash, [{ outcome: 'created', id: '5' }]),
+    ...change,
+  })
+  const publish = (message: unknown) =>
+    broker.publish({ topic: PRODUCT_COPY_RESULT, group: 'g', body: JSON.stringify(message) })
+  const failed = [{ outcome: 'failed', reason: 'not for us' }]
+  await publish(result({ requestId: 'shop-1', outcomes: failed }))
+  await publish(result({ requestId: '12345', outcomes: failed }))
+  await publish(result({ requestId: `0${requestId}`, outcomes: failed }))
+  await publish(result({ chunkNo: 2, outcomes: failed }))
+  await publish(result({ chunkHash: bodyHash('another chunk of this name'), outcomes: failed }))
+  await publish(result())
+  await publish(result({ outcomes: failed }))
+  await publish(result({ version: 2 }))
+  await until('the last one is kept', async () => (await deadLetters()).length === 1)
+  expect((await deadLetters())[0]!['reason']).toContain('its version is "2"')
   const [chunk] = await database.knex('copy_chunk').select<Record<string, unknown>[]>()
-  expect(chunk).toMatchObject({ created: 1, failed: 0, outcomes: JSON.stringify(created.outcomes) })
+  expect(chunk).toMatchObject({
+    created: 1,
+    failed: 0,
+    outcomes: JSON.stringify(result().outcomes),
+  })
   const [done] = await database.knex('copy_request').select<Record<string, unknown>[]>()
   expect(done!['completed_at']).not.toBeNull()
 })

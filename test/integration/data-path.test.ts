@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { carryOut } from '../../src/cli/carry-out.ts'
 import { audit } from '../../src/copy/audit.ts'
 import { ensureBrands } from '../../src/copy/brands.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/copy/create-products.ts'
 import { deleteProduct } from '../../src/copy/delete-product.ts'
 import { expandPage } from '../../src/copy/expand-request.ts'
+import { readConfig } from '../../src/platform/config.ts'
 import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { carryOut, request, resultsOf } from '../support/parties.ts'
+import { finish, request, resultsOf, silent } from '../support/parties.ts'
 import { create, ensureAcme, idsOf, item } from '../support/products.ts'
 
 let fixture: TestDatabase
@@ -42,7 +44,7 @@ describe('a request', () => {
     const ids = idsOf(await fill(300))
     await deleteProduct(fixture.database, ids[0]!)
     const id = await request(fixture, ['Aurora', 'Dune'])
-    const [status] = await carryOut(fixture, [id])
+    const [status] = await finish(fixture, [id])
     expect(status).toMatchObject({ state: 'done', items: 598, created: 598, pending: 0 })
     const results = await resultsOf(fixture.database, id)
     expect(results).toHaveLength(598)
@@ -64,7 +66,7 @@ describe('a request', () => {
     await fill(400)
     const first = await request(fixture, ['Aurora'])
     const second = await request(fixture, ['Aurora'])
-    const statuses = await carryOut(fixture, [first, second])
+    const statuses = await finish(fixture, [first, second])
     for (const { items, created, existing, rejected, failed } of statuses) {
       expect(items).toBe(400)
       expect(created + existing).toBe(400)
@@ -86,14 +88,14 @@ describe('a request', () => {
 
   test('without source products is done at once', async () => {
     const id = await request(fixture, ['Aurora'])
-    const [status] = await carryOut(fixture, [id])
+    const [status] = await finish(fixture, [id])
     expect(status).toMatchObject({ state: 'done', items: 0, pending: 0 })
   })
 
   test('rejects what cannot be a product, with the reason, and copies the rest', async () => {
     await create(fixture.database, fixture.newId, [item('A'), item('x'.repeat(128))])
     const id = await request(fixture, ['Aurora'])
-    const [status] = await carryOut(fixture, [id])
+    const [status] = await finish(fixture, [id])
     expect(status).toMatchObject({ state: 'done', items: 2, created: 1, rejected: 1 })
     const rejected = (await resultsOf(fixture.database, id)).find(
       (one) => one.outcome === 'rejected',
@@ -107,10 +109,47 @@ describe('a request', () => {
     await fill(100)
     const there = await request(fixture, ['Aurora'])
     const back = await request(fixture, ['Acme'], { sourceBrand: 'Aurora' })
-    const [first, second] = await carryOut(fixture, [there, back])
+    const [first, second] = await finish(fixture, [there, back])
     expect(first).toMatchObject({ state: 'done', items: 100, created: 100 })
     expect(second!.state).toBe('done')
     expect(second!.items).toBeLessThanOrEqual(100)
+  })
+})
+
+describe('the parties', () => {
+  test('let timers and signals have their turn while there is work', async () => {
+    await fill(300)
+    const ids = [
+      await request(fixture, ['Aurora', 'Dune']),
+      await request(fixture, ['Aurora', 'Dune']),
+    ]
+    const session = { ...fixture, config: { ...readConfig({}), CHUNK_SIZE: 1 }, logger: silent }
+    const soon = AbortSignal.timeout(100)
+    const statuses = await carryOut(session, ids, { quiet: true, interrupted: soon })
+    expect(statuses.map(({ state }) => state)).not.toContain('done')
+    const done = await finish(fixture, ids)
+    for (const { items, created, existing } of done) {
+      expect(items).toBe(600)
+      expect(created + existing).toBe(600)
+    }
+    await expectClean(900)
+  })
+
+  test('complete a request whose last step died before it was marked as done', async () => {
+    const id = await request(fixture, ['Aurora'])
+    const expanded_at = fixture.database.dialect.now()
+    await fixture.database.knex('copy_request').where({ id }).update({ expanded_at })
+    const [status] = await finish(fixture, [id])
+    expect(status).toMatchObject({ state: 'done', items: 0 })
+  })
+
+  test('go on with other requests when one cannot be expanded', async () => {
+    await fill(10)
+    const broken = await request(fixture, ['Aurora'])
+    await fixture.database.knex('copy_request').where({ id: broken }).update({ target_brands: '?' })
+    const good = await request(fixture, ['Dune'])
+    const [status] = await finish(fixture, [good])
+    expect(status).toMatchObject({ state: 'done', created: 10 })
   })
 })
 
@@ -118,7 +157,7 @@ describe('two requests with overlapping products at once', () => {
   test('lenient: both are told the ids', async () => {
     await fill(200)
     const ids = [await request(fixture, ['Aurora', 'Dune']), await request(fixture, ['Dune'])]
-    const [both, one] = await carryOut(fixture, ids)
+    const [both, one] = await finish(fixture, ids)
     expect(both!.created + both!.existing).toBe(400)
     expect(one!.created + one!.existing).toBe(200)
     expect(both!.created + one!.created).toBe(400)
@@ -136,7 +175,7 @@ describe('two requests with overlapping products at once', () => {
       await request(fixture, ['Aurora'], { policy: 'fail' }),
       await request(fixture, ['Aurora'], { policy: 'fail' }),
     ]
-    const [first, second] = await carryOut(fixture, ids)
+    const [first, second] = await finish(fixture, ids)
     expect(first!.created + second!.created).toBe(200)
     expect(first!.rejected + second!.rejected + first!.failed + second!.failed).toBe(200)
     for (const id of ids) {
@@ -158,7 +197,7 @@ describe('two requests with overlapping products at once', () => {
       item('Aurora Phone 5', { brand: 'Aurora', model: 'M-Phone 5' }),
     ])
     const id = await request(fixture, ['Aurora'], { policy: 'fail' })
-    const [status] = await carryOut(fixture, [id])
+    const [status] = await finish(fixture, [id])
     const { created, rejected, failed } = status!
     expect(rejected).toBe(1)
     expect(failed).toBeGreaterThan(0)
@@ -184,7 +223,7 @@ describe('expanding', () => {
       await Promise.all([1, 2, 3].map(() => expandPage(fixture.database, id, settings)))
       expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
         state: 'expanding',
-        items: page * 4000,
+        items: page * 3600,
       })
     }
     await expandPage(fixture.database, id, settings)

@@ -16,21 +16,27 @@ export function startCli(
   args: string[],
   dataDir: string,
   env: NodeJS.ProcessEnv = {},
+  stdout: 'pipe' | number = 'pipe',
 ): ChildProcess {
-  return startNode([path.join(root, 'bin/product-copy.js'), ...args], { DATA_DIR: dataDir, ...env })
+  const command = [path.join(root, 'bin/product-copy.js'), ...args]
+  return startNode(command, { DATA_DIR: dataDir, ...env }, stdout)
 }
 
 export function startDemo(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return startNode(['--import', 'tsx', path.join(root, 'demo/main.ts'), ...args], env)
 }
 
-export function startNode(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+export function startNode(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  stdout: 'pipe' | number = 'pipe',
+): ChildProcess {
   // Jest's own NODE_OPTIONS and settings are not the user's.
   const { PATH, HOME, TMPDIR } = process.env
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
   })
   running.add(child)
   child.on('exit', () => running.delete(child))
@@ -47,7 +53,7 @@ afterEach(() => {
 export function finished(child: ChildProcess): Promise<Run> {
   let stdout = ''
   let stderr = ''
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   return new Promise((resolve, reject) => {
     child.on('error', reject)

@@ -1,16 +1,14 @@
 import { pino } from 'pino'
-import { watchRequests } from '../../src/cli/watch.ts'
-import type { ChunkSettings } from '../../src/copy/chunks.ts'
+import { carryOut } from '../../src/cli/carry-out.ts'
 import { recordCopyRequest, type CopyRequest } from '../../src/copy/record-request.ts'
 import { copyResults, type ItemResult } from '../../src/copy/copy-results.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../src/copy/name-template.ts'
 import type { Database } from '../../src/database.ts'
-import { startParties } from '../../src/parties.ts'
+import { readConfig } from '../../src/platform/config.ts'
 import type { TestDatabase } from './database.ts'
 import { BRAND, USER } from './products.ts'
 
 export const silent = pino({ level: 'silent' })
-export const SETTINGS: ChunkSettings = { chunkSize: 50, shards: 8 }
 
 /** Records a request that copies the brand Acme. @returns its id */
 export async function request(
@@ -30,16 +28,16 @@ export async function request(
 }
 
 /** Runs all parties until the requests are done. */
-export async function carryOut({ database, newId }: TestDatabase, ids: string[]) {
-  const parties = await startParties({ database, newId, settings: SETTINGS, logger: silent })
-  try {
-    const giveUp = AbortSignal.timeout(40_000)
-    const statuses = await watchRequests(database, ids, () => undefined, giveUp)
-    if (giveUp.aborted) throw new Error(`not done: ${JSON.stringify(statuses)}`)
-    return statuses
-  } finally {
-    await parties.stop()
+export async function finish(fixture: TestDatabase, ids: string[], chunkSize = 50) {
+  const session = {
+    ...fixture,
+    config: { ...readConfig({}), CHUNK_SIZE: chunkSize },
+    logger: silent,
   }
+  const interrupted = AbortSignal.timeout(40_000)
+  const statuses = await carryOut(session, ids, { quiet: true, interrupted })
+  if (interrupted.aborted) throw new Error(`not done: ${JSON.stringify(statuses)}`)
+  return statuses
 }
 
 export async function resultsOf(database: Database, id: string): Promise<ItemResult[]> {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { cutChunks, expandItems } from '../../src/copy/chunks.ts'
+import { chunkRows, cutChunks, expandItems } from '../../src/copy/chunks.ts'
+import type { RequestRow } from '../../src/copy/request-status.ts'
+import { parseChunkMessage } from '../../src/messages.ts'
 import { productKey, shardOf } from '../../src/copy/product-key.ts'
 import type { SourceProduct } from '../../src/copy/source-products.ts'
 
@@ -69,5 +71,47 @@ describe('chunks', () => {
 
   test('of no items are none', () => {
     expect(cutChunks([], { chunkSize: 500, shards: 8 })).toEqual([])
+  })
+})
+
+describe('rows of chunks', () => {
+  const request = { id: '77', policy: 'fail', user_id: '1', user_name: 'Ann' } as RequestRow
+
+  test('are readable messages, numbered on', () => {
+    const chunks = cutChunks(expandItems(products(5), ['Aurora'], '{name}'), {
+      chunkSize: 2,
+      shards: 1,
+    })
+    const rows = chunkRows(request, chunks, 8)
+    expect(rows.map((row) => [row.chunk_no, row.items])).toEqual([
+      [8, 2],
+      [9, 2],
+      [10, 1],
+    ])
+    for (const row of rows) {
+      expect(parseChunkMessage(row.body)).toMatchObject({
+        requestId: '77',
+        chunkNo: row.chunk_no,
+        policy: 'fail',
+        userId: '1',
+        userName: 'Ann',
+      })
+    }
+  })
+
+  test('of the largest items stay below 2 MiB each, and lose none', () => {
+    const large = products(1000).map((one) => ({ ...one, attributes: { text: '手'.repeat(1350) } }))
+    const chunks = cutChunks(expandItems(large, ['Aurora'], '{name}'), {
+      chunkSize: 1000,
+      shards: 1,
+    })
+    const rows = chunkRows(request, chunks, 1)
+    expect(rows.length).toBeGreaterThan(1)
+    for (const row of rows) expect(Buffer.byteLength(row.body)).toBeLessThan(2 * 1024 * 1024)
+    expect(rows.map((row) => row.chunk_no)).toEqual(rows.map((_, index) => index + 1))
+    const ids = rows.flatMap((row) =>
+      parseChunkMessage(row.body).items.map((one) => one['sourceProductId']),
+    )
+    expect(ids).toEqual(large.map(({ id }) => id))
   })
 })

@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { parseChunkMessage, parseResultMessage, resultMessage } from '../../src/messages.ts'
+import {
+  bodyHash,
+  parseChunkMessage,
+  parseResultMessage,
+  resultMessage,
+} from '../../src/messages.ts'
 
 const chunk = {
   type: 'product-copy',
@@ -22,7 +27,7 @@ test('a chunk with items that can never be products is readable: each item has i
 })
 
 test('a result is read as it was written', () => {
-  const result = resultMessage('1', 2, [
+  const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), [
     { outcome: 'created', id: '3' },
     { outcome: 'rejected', reason: 'why', existingId: '4' },
   ])

@@ -17,6 +17,7 @@ describe('the product key', () => {
     ['sharp s', 'Straße', 'STRASSE'],
     ['capital sharp s', 'STRAẞE', 'strasse'],
     ['final sigma', 'ΟΔΟΣ', 'οδοσ'],
+    ['white space beside a sigma', 'A\ufeffΣ', 'A Σ'],
     ['dotted capital I, composed and decomposed', 'İstanbul', 'I\u0307stanbul'],
     ['Kelvin sign', '\u212a', 'k'],
   ])('is the same for %s', (_, a, b) => {

@@ -3,7 +3,8 @@ import { readProduct, userProblem } from '../../src/copy/read-product.ts'
 
 const good = { brand: 'Samsung', name: ' Galaxy  S10', model: 'SM-G973F', price: '12.50' }
 
-const deep = (levels: number): object => (levels === 0 ? {} : { a: deep(levels - 1) })
+const deep = (levels: number): object =>
+  JSON.parse('{"a":'.repeat(levels) + '{}' + '}'.repeat(levels)) as object
 
 test('a product keeps its texts as given and gets its key', () => {
   expect(readProduct({ ...good, attributes: { color: 'red' }, sourceProductId: '7' })).toEqual({
@@ -30,11 +31,11 @@ test.each([
 })
 
 describe('is rejected', () => {
-  test.each([
+  test.each<[object, string]>([
     [{ name: '' }, 'name is empty'],
     [{ name: ' \u00a0 ' }, 'name is empty'],
     [{ name: undefined }, 'name is missing'],
-    [{ name: 7 }, 'name "7" is not a text'],
+    [{ name: 7 }, 'name is "7", not a text'],
     [{ name: 'x'.repeat(131) }, 'name has 131 characters, at most 130 are allowed'],
     [{ name: 'ß'.repeat(66) }, 'name has 132 characters, at most 130 are allowed'],
     [{ name: 'a\tb' }, 'name "a\\tb" has a control character (U+0009)'],
@@ -43,20 +44,26 @@ describe('is rejected', () => {
     [{ model: '' }, 'model is empty'],
     [{ model: 'x'.repeat(256) }, 'model has 256 characters, at most 255 are allowed'],
     [{ brand: '' }, 'brand is empty'],
-    [{ price: 'abc' }, 'price "abc" is not a price'],
-    [{ price: '-1' }, 'price "-1" is not a price'],
-    [{ price: '1.234' }, 'price "1.234" is not a price'],
-    [{ price: 1e21 }, 'price "1e+21" is not a price'],
-    [{ price: '12345678901' }, 'price "12345678901" is not a price'],
-    [{ price: {} }, 'price "{}" is not a price'],
-    [{ attributes: [] }, 'attributes "[]" are not an object'],
+    [{ price: 'abc' }, 'price is "abc", not a price'],
+    [{ price: '-1' }, 'price is "-1", not a price'],
+    [{ price: '1.234' }, 'price is "1.234", not a price'],
+    [{ price: 1e21 }, 'price is "1e+21", not a price'],
+    [{ price: '12345678901' }, 'price is "12345678901", not a price'],
+    [{ price: {} }, 'price is an object, not a price'],
+    [{ attributes: [] }, 'attributes are a list, not an object'],
     [{ attributes: { a: 'x\u0000' } }, 'attributes hold "x\\u0000"'],
     [{ attributes: { 'a\ud800': 1 } }, 'attributes hold "a\\ud800"'],
     [{ attributes: { a: 'x'.repeat(5000) } }, 'attributes have 5008 bytes'],
     [{ attributes: deep(9) }, 'nested deeper than 8'],
-    [{ sourceProductId: 7 }, 'sourceProductId "7" is not an id'],
-    [{ sourceProductId: '9223372036854775808' }, 'is not an id'],
-  ])('%j', (change, reason) => {
+    [{ attributes: { a: 2 ** 60 } }, 'hold 1152921504606847000, a number that'],
+    [{ attributes: { a: JSON.parse('1e999') as number } }, 'hold Infinity, a number that'],
+    [{ price: deep(20_000) }, 'price is an object, not a price'],
+    [{ name: deep(20_000) }, 'name is an object, not a text'],
+    [{ attributes: deep(20_000) }, 'nested deeper than 8'],
+    [{ sourceProductId: '007' }, 'not an id'],
+    [{ sourceProductId: 7 }, 'sourceProductId is "7", not an id'],
+    [{ sourceProductId: '9223372036854775808' }, 'not an id'],
+  ])('%# %p', (change, reason) => {
     expect(readProduct({ ...good, ...change })).toMatchObject({
       reason: expect.stringContaining(reason),
     })

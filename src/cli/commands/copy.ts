@@ -2,13 +2,11 @@ import type { Command } from 'commander'
 import { recordCopyRequest } from '../../copy/record-request.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
 import type { DuplicatePolicy } from '../../messages.ts'
-import { startParties } from '../../parties.ts'
+import { carryOut } from '../carry-out.ts'
 import { EXIT, exitCodeFor, print, printEither, type ExitCode, type Run } from '../output.ts'
-import { createProgress } from '../progress.ts'
 import { withSession, type Session } from '../session.ts'
 import { describeStatus } from '../status-text.ts'
 import { addUserOptions, userOf, type UserOptions } from '../user-options.ts'
-import { watchRequests } from '../watch.ts'
 import { onSignal } from '../signals.ts'
 
 interface Options extends UserOptions {
@@ -65,19 +63,14 @@ function copy(options: Options): Promise<ExitCode> {
   })
 }
 
-/** The embedded database has one process at a time, so that who watches also does the work. */
 async function watch(session: Session, id: string, { json }: Options): Promise<ExitCode> {
-  const { database, newId, config, logger } = session
   if (!json) await print(`Request ${id}`)
-  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
-  const parties = await startParties({ database, newId, settings, logger })
-  const interrupted = onSignal()
-  const progress = createProgress('copy', { quiet: json === true })
-  const [status] = await watchRequests(database, [id], progress.update, interrupted)
-  progress.end()
-  await parties.stop()
+  const [status] = await carryOut(session, [id], {
+    quiet: json === true,
+    interrupted: onSignal(),
+  })
   await printEither(json, status, describeStatus(status!))
   if (status!.state === 'done') return exitCodeFor(status!)
-  process.stderr.write('interrupted: "product-copy serve" goes on with it\n')
+  process.stderr.write('product-copy: interrupted; "product-copy serve" goes on with it\n')
   return EXIT.couldNotRun
 }

@@ -34,16 +34,14 @@ async function importFile(file: string, options: Options): Promise<ExitCode> {
   const listed: Rejection[] = []
   const result = await withSession({ create: true }, async ({ database, newId }) => {
     const progress = createProgress('import', { quiet: options.json === true })
-    const imported = await importCatalogue(database, catalogue.items(), {
+    return importCatalogue(database, catalogue.items(), {
       newId,
       user,
       onProgress: ({ total }) => progress.update(total, catalogue.total),
       onRejected: (rejection) => {
         if (listed.length < LISTED.json) listed.push(rejection)
       },
-    })
-    progress.end()
-    return imported
+    }).finally(progress.end)
   })
   if (options.json) await print(JSON.stringify({ ...result, rejections: listed }))
   else await printSummary(file, result, listed)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { startParties } from '../../parties.ts'
+import { withParties } from '../carry-out.ts'
 import { EXIT, type Run } from '../output.ts'
 import { withSession } from '../session.ts'
 import { onSignal } from '../signals.ts'
@@ -15,14 +15,14 @@ export function addServe(program: Command, run: Run) {
     .addHelpText('after', '\nExample:\n  DATA_DIR=./data product-copy serve')
     .action((options: { json?: boolean }) =>
       run(() =>
-        withSession({ create: true }, async ({ database, newId, config, logger }) => {
+        withSession({ create: true }, async (session) => {
+          const { database, config, logger } = session
           const signal = onSignal()
-          const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
-          const parties = await startParties({ database, newId, settings, logger })
-          logger.info({ dataDir: config.DATA_DIR, ...settings, pid: process.pid }, 'serving')
-          await reportOpenRequests(database, { json: options.json === true, signal })
-          logger.info('stopping')
-          await parties.stop()
+          await withParties(session, async () => {
+            logger.info({ dataDir: config.DATA_DIR, pid: process.pid }, 'serving')
+            await reportOpenRequests(database, { json: options.json === true, signal })
+            logger.info('stopping')
+          })
           return EXIT.done
         }),
       ),
