@@ -39,7 +39,7 @@ export interface DemoResult {
 
 /** @returns undefined when it was interrupted */
 export function runDemo(config: Config, options: CarryOutOptions): Promise<DemoResult | undefined> {
-  return withSession({ create: true, config }, async (session) => {
+  return withSession({ create: true, quiet: options.quiet, config }, async (session) => {
     const catalog = await importDevices(session, options)
     const started = performance.now()
     const copy = await copyBrands(session, options)

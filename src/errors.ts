@@ -41,14 +41,15 @@ export function errorText(error: unknown): string {
 const STATEMENT = /^(select|insert|update|delete|create|with|set|begin|commit)\b.* - /i
 
 /**
- * A value from outside as it is named in a message: quoted, on one line, at most 60 characters, so
- * that neither a control character nor a whole file ends up on somebody's terminal.
+ * A value from outside as it is named in a message: texts quoted, on one line, of at most 60
+ * characters, so that neither a control character nor a whole file ends up on somebody's terminal.
  */
 export function quoted(value: unknown): string {
   // Not written out: what is nested deeply enough ends the program.
   if (typeof value === 'object' && value !== null)
     return Array.isArray(value) ? 'a list' : 'an object'
-  const characters = [...String(value).slice(0, 200)]
+  if (typeof value !== 'string') return String(value)
+  const characters = [...value.slice(0, 200)]
   const shown =
     characters.length > 60 ? `${characters.slice(0, 57).join('')}...` : characters.join('')
   return JSON.stringify(shown)

@@ -35,6 +35,7 @@ export async function openCatalogue(file: string): Promise<Catalogue> {
   await checkFile(file)
   let total = 0
   for await (const _item of read(file)) total++
+  if (total === 0) throw badInput(`file ${quoted(file)} holds no products`)
   return { total, items: () => read(file) }
 }
 
@@ -81,6 +82,8 @@ async function* readCsv(file: string): AsyncGenerator<CatalogueItem> {
     columns: (header: string[]) => checkHeader(file, header),
     info: true,
     skip_empty_lines: true,
+    // Spreadsheets leave such rows at the end.
+    skip_records_with_empty_values: true,
     max_record_size: MAX_RECORD_BYTES,
   })
   const source = Readable.from(readText(file))
@@ -95,13 +98,20 @@ async function* readCsv(file: string): AsyncGenerator<CatalogueItem> {
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    throw badInput(`file ${quoted(file)}: ${errorText(error)}`)
+    const { lines, columns, record } = error as CsvError & Record<string, unknown>
+    const ragged = error.code === 'CSV_RECORD_INCONSISTENT_COLUMNS'
+    throw badInput(
+      ragged && Array.isArray(columns) && Array.isArray(record)
+        ? `file ${quoted(file)}, line ${String(lines)} has ${record.length} values, the header has ${columns.length}`
+        : `file ${quoted(file)}: ${errorText(error)}`,
+    )
   } finally {
     source.destroy()
   }
 }
 
-function checkHeader(file: string, header: string[]): string[] {
+/** @returns the columns' names; undefined for one without a name, which is passed over */
+function checkHeader(file: string, header: string[]): (string | undefined)[] {
   const columns = header.map((column) => {
     const name = column.trim()
     return COLUMNS.includes(name.toLowerCase()) ? name.toLowerCase() : name
@@ -109,13 +119,14 @@ function checkHeader(file: string, header: string[]): string[] {
   for (const needed of ['brand', 'name', 'model']) {
     if (!columns.includes(needed)) {
       throw badInput(
-        `file ${quoted(file)} has no column "${needed}": its first line must name brand, name, model, and may name price and others`,
+        `file ${quoted(file)} has no column "${needed}": its first line is ${quoted(header.join(','))}, and must name brand, name and model, separated by commas`,
       )
     }
   }
-  const twice = columns.find((column, index) => columns.indexOf(column) !== index)
+  const named = columns.filter((column) => column !== '')
+  const twice = named.find((column, index) => named.indexOf(column) !== index)
   if (twice !== undefined) throw badInput(`file ${quoted(file)} has column ${quoted(twice)} twice`)
-  return columns
+  return columns.map((column) => column || undefined)
 }
 
 function parseJson(text: string, where: string): unknown {
@@ -170,7 +181,9 @@ async function* readText(file: string): AsyncGenerator<string> {
     if (error instanceof ProductCopyError) throw error
     const { code } = error as NodeJS.ErrnoException
     const why =
-      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8 text' : errorText(error)
+      code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+        ? 'is not UTF-8 text: save it as UTF-8'
+        : `cannot be read (${code})`
     throw badInput(`file ${quoted(file)} ${why}`)
   } finally {
     stream.destroy()

@@ -24,6 +24,12 @@ Example:
   product-copy copy --from Samsung --to Aurora,Borealis --watch
   product-copy audit`,
   )
+  .configureOutput({
+    outputError: (text, write) => {
+      const line = text.trim().replace(/^error: /, '')
+      write(`product-copy: ${line}; "product-copy --help" shows what there is\n`)
+    },
+  })
   .exitOverride()
   .showSuggestionAfterError(false)
 

@@ -15,15 +15,20 @@ export interface Session {
 export interface SessionOptions {
   /** Whether to create the database when there is none. */
   create: boolean
+  /** Says nothing on stderr. */
+  quiet?: boolean | undefined
   config?: Config
 }
 
 /** Opens the database for a piece of work, and closes it whatever comes of the work. */
 export async function withSession<T>(
-  { create, config = readConfig() }: SessionOptions,
+  { create, quiet, config = readConfig() }: SessionOptions,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const database = await openEmbeddedDatabase(config.DATA_DIR, { create })
+  const onCreate = () => {
+    if (!quiet) process.stderr.write(`creating the database in ${config.DATA_DIR}\n`)
+  }
+  const database = await openEmbeddedDatabase(config.DATA_DIR, { create, onCreate })
   try {
     const newId = createSnowflake({ workerId: 0, after: await greatestId(database) })
     return await work({ config, database, newId, logger: createLogger(config.LOG_LEVEL) })

@@ -119,12 +119,12 @@ function sourceProblem(sourceProductId: unknown): string | undefined {
     : `sourceProductId is ${quoted(sourceProductId)}, not an id: a text of up to 19 digits is allowed`
 }
 
+export const MAX_ID = 0x7fffffffffffffffn
+
 /** Whether a text is a 64-bit id as this project writes them: decimal, without leading zeros. */
 export function isId(value: unknown): value is string {
   return (
-    typeof value === 'string' &&
-    /^(0|[1-9][0-9]{0,18})$/.test(value) &&
-    BigInt(value) <= 0x7fffffffffffffffn
+    typeof value === 'string' && /^(0|[1-9][0-9]{0,18})$/.test(value) && BigInt(value) <= MAX_ID
   )
 }
 

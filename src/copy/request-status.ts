@@ -1,7 +1,7 @@
 import { badInput, quoted } from '../errors.ts'
 import type { Database } from '../database.ts'
 import type { DuplicatePolicy, OutcomeCounts } from '../messages.ts'
-import { isId } from './read-product.ts'
+import { isId, MAX_ID } from './read-product.ts'
 
 /** A request's progress. The counts come from its chunks: with `pending` they add up to `items`. */
 export interface CopyRequestStatus {
@@ -26,7 +26,8 @@ export async function copyRequestStatus(
   database: Database,
   id: string,
 ): Promise<CopyRequestStatus> {
-  if (!isId(id)) throw badInput(`request ${quoted(id)} is not an id: up to 19 digits are allowed`)
+  if (!isId(id))
+    throw badInput(`request ${quoted(id)} is not an id: whole numbers up to ${MAX_ID} are`)
   // One statement, for one moment: read apart, the counts can run ahead of the items.
   const row = await database
     .knex('copy_request')
@@ -41,7 +42,7 @@ export async function copyRequestStatus(
       failed: 'copy_chunk.failed',
     })
     .first<(RequestRow & Record<keyof OutcomeCounts, string | null>) | undefined>()
-  if (!row) throw badInput(`unknown request ${quoted(id)}`)
+  if (!row) throw badInput(`unknown request ${quoted(id)}: "product-copy copy" prints the ids`)
   const items = Number(row.items)
   const created = Number(row.created)
   const existing = Number(row.existing)

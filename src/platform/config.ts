@@ -45,14 +45,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   } catch (cause) {
     const errors = (cause as { errors?: ErrorObject[] }).errors
     if (!errors) throw cause
-    const problems = errors.map((error) => problem(error, env))
-    throw new ProductCopyError('could-not-run', problems.join('; '), { cause })
+    const problems = new Set(errors.map((error) => problem(error, env)))
+    throw new ProductCopyError('could-not-run', [...problems].join('. '), { cause })
   }
 }
 
 function problem(error: ErrorObject, env: NodeJS.ProcessEnv): string {
-  const name = error.instancePath.slice(1)
-  const allowed =
-    error.keyword === 'enum' ? `must be one of ${LOG_LEVELS.join(', ')}` : error.message
-  return `${name} is ${quoted(env[name] ?? '')}: it ${allowed}`
+  const name = error.instancePath.slice(1) as keyof Config
+  return `${name} is ${quoted(env[name] ?? '')}; it must be ${allowed(ConfigSchema.properties[name])}`
+}
+
+function allowed(schema: {
+  type?: string
+  enum?: unknown[]
+  minimum?: number
+  maximum?: number
+}): string {
+  if (schema.enum) return `one of ${schema.enum.join(', ')}`
+  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
+  return 'a text that is not empty'
 }

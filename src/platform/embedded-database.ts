@@ -30,7 +30,7 @@ const START_PARAMS = ['-c', 'shared_buffers=16MB', '-c', 'max_wal_size=128MB']
 
 /** Whether a folder holds an embedded database. */
 export const holdsDatabase = (folder: string): boolean =>
-  existsSync(path.join(folder, DATABASE_FOLDER))
+  existsSync(path.join(folder, DATABASE_FOLDER, 'PG_VERSION'))
 
 /**
  * Opens the database in a folder, for this process alone, with its tables up to date.
@@ -38,12 +38,13 @@ export const holdsDatabase = (folder: string): boolean =>
  * It survives the death of the process, but not a power failure: PGlite does not call fsync.
  *
  * @param create whether to create the folder and the database when there is none
+ * @param onCreate called before it is created, which takes about 3 s
  * @throws ProductCopyError `could-not-run` when the folder is in use or cannot be used, `bad-input`
  *   when there is no database and none is to be created; the folder is untouched then
  */
 export async function openEmbeddedDatabase(
   folder: string,
-  { create }: { create: boolean },
+  { create, onCreate }: { create: boolean; onCreate?: () => void },
 ): Promise<Database> {
   if (!create && !holdsDatabase(folder)) {
     throw badInput(
@@ -55,7 +56,10 @@ export async function openEmbeddedDatabase(
   try {
     const location = path.join(folder, DATABASE_FOLDER)
     await removeUnfinished(folder)
-    if (!existsSync(location)) await createDatabase(location)
+    if (!holdsDatabase(folder)) {
+      onCreate?.()
+      await createDatabase(location)
+    }
     database = await connect(location, lock.release)
     await migrate(database, 'postgres')
     return database

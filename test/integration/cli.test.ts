@@ -66,6 +66,14 @@ describe('a first day with it', () => {
     expect((await cli('brands')).stdout).toMatch(/ 2 {2}Acme\n +2 {2}Aurora\n +2 {2}Dune\n/)
   })
 
+  test('a brand with a comma in its name is quoted', async () => {
+    await cli('brands', 'add', 'Foo, Inc.')
+    const run = await cli('copy', '--from', 'Acme', '--to', 'Dune, "foo, inc."', '--json')
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const status = await cli('status', String(json(run)['id']), '--json')
+    expect(json(status)['targetBrands']).toEqual(['Dune', 'Foo, Inc.'])
+  })
+
   test('copy with the same key and content is the same request, with other content an error', async () => {
     const copy = (...more: string[]) =>
       cli('copy', '--from', 'Acme', '--key', 'k1', '--json', ...more)
@@ -114,7 +122,7 @@ describe('catalogue files', () => {
     const data = await newDataFolder()
     const file = await put(
       'c.csv',
-      '\ufeffBrand,NAME,model,price,Color,size\r\nAcme,"Phone, ""big""",M1,9.90,red,\r\nAcme,Phone,M2,,,\r\n',
+      '\ufeffBrand,NAME,model,price,Color,size,,\r\nAcme,"Phone, ""big""",M1,9.90,red,,,\r\nAcme,Phone,M2,,,,,\r\n,,,,,,,\r\n',
     )
     expect((await runCli(['import', file, '--json'], data)).stdout).toBe(
       '{"total":2,"created":2,"existing":0,"rejected":0,"failed":0,"rejections":[]}\n',
@@ -176,6 +184,9 @@ describe('bad input is one line on stderr, exit 2, and nothing is written', () =
     await put('twice.csv', 'brand,name,model,name\nA,B,C,D\n')
     await put('latin1.csv', Buffer.from('brand,name,model\nA,Caf\xe9,C\n', 'latin1'))
     await put('list.txt', 'x')
+    await put('nothing.ndjson', '\n\n')
+    await put('empty.csv', '')
+    await put('semicolons.csv', 'brand;name;model\nA;B;C\n')
     await mkdir(path.join(files, 'folder.csv'))
     before = await rows(data)
   })
@@ -201,7 +212,10 @@ describe('bad input is one line on stderr, exit 2, and nothing is written', () =
     [['copy', '--to', 'Acme'], "required option '--from <brand>' not specified"],
     [['status', '12345'], 'unknown request "12345"'],
     [['status', 'abc'], 'request "abc" is not an id'],
-    [['status', '99999999999999999999'], 'is not an id'],
+    [
+      ['status', '9999999999999999999'],
+      'is not an id: whole numbers up to 9223372036854775807 are',
+    ],
     [['results', '12345'], 'unknown request "12345"'],
     [['status'], "missing required argument 'id'"],
     [['import', 'missing.csv'], 'file "missing.csv" does not exist'],
@@ -210,9 +224,14 @@ describe('bad input is one line on stderr, exit 2, and nothing is written', () =
     [['import', 'broken.json'], /file "broken.json" is not JSON: /],
     [['import', 'object.json'], 'is not an array of products'],
     [['import', 'broken.ndjson'], /file "broken.ndjson", line 4 is not JSON: /],
-    [['import', 'number.ndjson'], 'line 4 is not an object: "42"'],
+    [['import', 'number.ndjson'], 'line 4 is not an object: 42'],
+    [['import', 'nothing.ndjson'], 'file "nothing.ndjson" holds no products'],
+    [['import', 'empty.csv'], 'file "empty.csv" holds no products'],
+    [['import', 'semicolons.csv'], 'its first line is "brand;name;model"'],
+    [[...COPY, '"Dune'], 'brands "\\"Dune" are not separated by commas'],
+    [['copy', '--from', 'Acme', '--to', 'Aurora', 'Dune'], 'too many arguments'],
     [['import', 'broken.csv'], /file "broken.csv": .*line/],
-    [['import', 'ragged.csv'], /file "ragged.csv": .*line 3/],
+    [['import', 'ragged.csv'], 'file "ragged.csv", line 3 has 2 values, the header has 3'],
     [['import', 'header.csv'], 'has no column "name"'],
     [['import', 'twice.csv'], 'has column "name" twice'],
     [['import', 'latin1.csv'], 'is not UTF-8 text'],
@@ -257,7 +276,9 @@ describe('what cannot run is one line on stderr, and exit 3', () => {
   test('wrong variables, all of them at once', async () => {
     const run = await runCli(['audit'], 'unused', { CHUNK_SIZE: '0', SHARDS: 'x' })
     expect(run).toMatchObject({ code: 3, stdout: '' })
-    expect(run.stderr).toMatch(/^product-copy: CHUNK_SIZE is "0": [^\n]*; SHARDS is "x": [^\n]*\n$/)
+    expect(run.stderr).toMatch(
+      /^product-copy: CHUNK_SIZE is "0"; [^\n]*\. SHARDS is "x"; [^\n]*\n$/,
+    )
   })
 
   test('a data folder that is a file', async () => {

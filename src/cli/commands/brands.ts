@@ -31,7 +31,7 @@ function list(json: boolean | undefined): Promise<ExitCode> {
 }
 
 function add(names: string[], json: boolean | undefined): Promise<ExitCode> {
-  return withSession({ create: true }, async ({ database, newId }) => {
+  return withSession({ create: true, quiet: json }, async ({ database, newId }) => {
     const brands = [...(await ensureBrands(database, newId, names)).values()]
     const list = brands.map(({ name }) => name)
     await printEither(json, { brands: list }, `Brands: ${list.join(', ')}`)

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import { parse } from 'csv-parse/sync'
 import { recordCopyRequest } from '../../copy/record-request.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
+import { badInput, quoted } from '../../errors.ts'
 import type { DuplicatePolicy } from '../../messages.ts'
 import { carryOut } from '../carry-out.ts'
 import { EXIT, exitCodeFor, print, printEither, type ExitCode, type Run } from '../output.ts'
@@ -24,7 +26,10 @@ export function addCopy(program: Command, run: Run) {
     .command('copy')
     .description('record a request to copy the products of a brand into other brands')
     .requiredOption('--from <brand>', 'the brand whose live products are copied')
-    .requiredOption('--to <brands>', 'the brands that get them, separated by commas')
+    .requiredOption(
+      '--to <brands>',
+      'the brands that get them, separated by commas; one with a comma in quotes',
+    )
     .option(
       '--policy <policy>',
       'about products that are there: return-existing or fail',
@@ -46,7 +51,7 @@ function copy(options: Options): Promise<ExitCode> {
   return withSession({ create: false }, async (session) => {
     const { id, repeated } = await recordCopyRequest(session.database, session.newId, {
       sourceBrand: options.from,
-      targetBrands: options.to.split(','),
+      targetBrands: brandList(options.to),
       nameTemplate: options.name,
       policy: options.policy as DuplicatePolicy,
       user,
@@ -73,4 +78,14 @@ async function watch(session: Session, id: string, { json }: Options): Promise<E
   if (status!.state === 'done') return exitCodeFor(status!)
   process.stderr.write('product-copy: interrupted; "product-copy serve" goes on with it\n')
   return EXIT.couldNotRun
+}
+
+/** Reads names separated by commas, as in a line of CSV: a name with a comma is quoted. */
+function brandList(text: string): string[] {
+  try {
+    const [names = []] = parse(text, { trim: true, relax_column_count: true })
+    return names
+  } catch {
+    throw badInput(`brands ${quoted(text)} are not separated by commas: write A,B,"C, Inc."`)
+  }
 }

@@ -32,17 +32,20 @@ async function importFile(file: string, options: Options): Promise<ExitCode> {
   const user = userOf(options)
   const catalogue = await openCatalogue(file)
   const listed: Rejection[] = []
-  const result = await withSession({ create: true }, async ({ database, newId }) => {
-    const progress = createProgress('import', { quiet: options.json === true })
-    return importCatalogue(database, catalogue.items(), {
-      newId,
-      user,
-      onProgress: ({ total }) => progress.update(total, catalogue.total),
-      onRejected: (rejection) => {
-        if (listed.length < LISTED.json) listed.push(rejection)
-      },
-    }).finally(progress.end)
-  })
+  const result = await withSession(
+    { create: true, quiet: options.json },
+    async ({ database, newId }) => {
+      const progress = createProgress('import', { quiet: options.json === true })
+      return importCatalogue(database, catalogue.items(), {
+        newId,
+        user,
+        onProgress: ({ total }) => progress.update(total, catalogue.total),
+        onRejected: (rejection) => {
+          if (listed.length < LISTED.json) listed.push(rejection)
+        },
+      }).finally(progress.end)
+    },
+  )
   if (options.json) await print(JSON.stringify({ ...result, rejections: listed }))
   else await printSummary(file, result, listed)
   return exitCodeFor(result)

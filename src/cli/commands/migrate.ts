@@ -10,7 +10,7 @@ export function addMigrate(program: Command, run: Run) {
     .action((options: { json?: boolean }) =>
       run(() =>
         // Opening the embedded database applies what is missing.
-        withSession({ create: true }, async ({ database, config }) => {
+        withSession({ create: true, quiet: options.json }, async ({ database, config }) => {
           const applied = await database
             .knex('schema_migration')
             .orderBy('version')

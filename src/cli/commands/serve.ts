@@ -15,7 +15,7 @@ export function addServe(program: Command, run: Run) {
     .addHelpText('after', '\nExample:\n  DATA_DIR=./data product-copy serve')
     .action((options: { json?: boolean }) =>
       run(() =>
-        withSession({ create: true }, async (session) => {
+        withSession({ create: true, quiet: options.json }, async (session) => {
           const { database, config, logger } = session
           const signal = onSignal()
           await withParties(session, async () => {
