@@ -20,15 +20,22 @@ export function createProgress(label: string, { quiet }: { quiet: boolean }): Pr
 
 function bar(label: string): Progress {
   const started = performance.now()
+  // Narrow enough for a line of 80 characters.
   const single = new SingleBar(
-    { format: `${label} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left` },
+    {
+      format: `${label} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left`,
+      barsize: 20,
+    },
     Presets.shades_classic,
   )
-  single.start(0, 0, { rate: 0, left: '?' })
   return {
     update(done, total) {
+      // A bar for nothing yet would show 100%.
+      if (total === 0) return
+      const shown = pace(started, done, total)
+      if (!single.isActive) single.start(total, done, shown)
       single.setTotal(total)
-      single.update(done, pace(started, done, total))
+      single.update(done, shown)
     },
     end: () => single.stop(),
   }
