@@ -28,7 +28,7 @@ Copy:      ${n(copy.requests)} requests: ${SOURCE_BRAND} into ${TARGET_BRANDS.jo
 Audit:     ${n(audit.liveProducts)} live products
            ${n(audit.duplicateKeys)} keys are held by more than one of them
            ${n(unpaired)} products without a key, or keys without a product
-           ${isSound(result) ? 'Every live product is unique.' : 'THE PROMISE IS BROKEN.'}
+           ${unpaired + audit.duplicateKeys === 0 ? 'Every live product is unique.' : 'THE PROMISE IS BROKEN.'}
 
 It took ${result.seconds} s from start to end.
 

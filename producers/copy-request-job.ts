@@ -29,23 +29,25 @@ export function startCopyRequestJob(parts: CopyRequestJob): Loop {
     // First what waits already, so that chunks do not pile up faster than the broker takes them.
     const sent = await publishWaiting(database, publisher, OUTBOX, MESSAGES_IN_FLIGHT)
     if (sent === MESSAGES_IN_FLIGHT) return 'worked'
-    const expanded = await expandRequests(parts)
-    if (expanded === 0) await completeRequests(database)
-    return sent > 0 || expanded > 0 ? 'worked' : 'idle'
+    await completeRequests(database)
+    const { expanded, failure } = await expandRequests(parts)
+    if (sent > 0 || expanded > 0) return 'worked'
+    // A request that cannot be expanded slows nobody down; left alone, it is tried ever more rarely.
+    if (failure) throw failure
+    return 'idle'
   })
 }
 
-/** @throws when a request could not be expanded, after the others had their turn */
-async function expandRequests({ database, settings }: CopyRequestJob): Promise<number> {
-  const requests = await requestsToExpand(database, REQUESTS)
+async function expandRequests({ database, settings }: CopyRequestJob) {
+  let expanded = 0
   let failure: Error | undefined
-  for (const requestId of requests) {
+  for (const requestId of await requestsToExpand(database, REQUESTS)) {
     try {
       await expandPage(database, requestId, settings)
+      expanded++
     } catch (cause) {
       failure = new Error(`request ${requestId} cannot be expanded: ${errorText(cause)}`, { cause })
     }
   }
-  if (failure) throw failure
-  return requests.length
+  return { expanded, failure }
 }

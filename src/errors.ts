@@ -24,21 +24,15 @@ export const badInput = (message: string): ProductCopyError =>
 export const isForeseen = (error: unknown, code?: ErrorCode): error is ProductCopyError =>
   error instanceof ProductCopyError && (code === undefined || error.code === code)
 
-/**
- * The text of anything thrown: one line, without control characters, of at most 300 characters.
- * knex puts the whole statement before the database's own words; only these are kept.
- */
+/** The text of anything thrown: one line, without control characters, of at most 300 characters. */
 export function errorText(error: unknown): string {
   const text =
     typeof error === 'object' && error !== null && 'message' in error
       ? String(error.message)
       : String(error)
   const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim()
-  const words = STATEMENT.test(line) ? line.slice(line.lastIndexOf(' - ') + 3) : line
-  return words.length > 300 ? `${words.slice(0, 297)}...` : words
+  return line.length > 300 ? `${line.slice(0, 297)}...` : line
 }
-
-const STATEMENT = /^(select|insert|update|delete|create|with|set|begin|commit)\b.* - /i
 
 /**
  * A value from outside as it is named in a message: texts quoted, on one line, of at most 60
@@ -52,5 +46,8 @@ export function quoted(value: unknown): string {
   const characters = [...value.slice(0, 200)]
   const shown =
     characters.length > 60 ? `${characters.slice(0, 57).join('')}...` : characters.join('')
-  return JSON.stringify(shown)
+  return JSON.stringify(shown).replace(/\p{Cc}/gu, escaped)
 }
+
+const escaped = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -21,7 +21,7 @@ export const PRODUCT_COPY = 'PRODUCT_COPY'
 /** The callback topic: one result message for each chunk, in no promised order. */
 export const PRODUCT_COPY_RESULT = 'PRODUCT_COPY_RESULT'
 
-/** Items in one chunk at the most: what one transaction and one message of 4 MiB can hold. */
+/** Items in one chunk at the most: larger ones gain nothing, and hold their locks longer. */
 export const MAX_CHUNK_SIZE = 1000
 
 /**

@@ -8,7 +8,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addResults } from './commands/results.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
-import { EXIT, exitCodeOf, type Run } from './output.ts'
+import { EXIT, exitCodeOf, stopPrinting, type Run } from './output.ts'
 
 const program = new Command('product-copy')
   .description("Copies products in bulk, without duplicates and near the database's own speed.")
@@ -57,11 +57,11 @@ for (const add of [
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough, such as `head`, is no fault.
-  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  if (error.code === 'EPIPE') return stopPrinting()
   process.stderr.write(`product-copy: the output cannot be written: ${errorText(error)}\n`)
   process.exit(EXIT.couldNotRun)
 })
+process.stderr.on('error', () => undefined)
 
 try {
   await program.parseAsync()

@@ -22,14 +22,25 @@ export const exitCodeOf = (error: unknown): ExitCode =>
 export const exitCodeFor = (counts: { rejected: number; failed: number }): ExitCode =>
   counts.rejected + counts.failed > 0 ? EXIT.withLosses : EXIT.done
 
-/** Writes to stdout, and waits while its reader is slower than we are. */
-export async function print(text: string): Promise<void> {
-  if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain')
+let readerGone = false
+
+/** A reader that has seen enough, such as `head`, is no fault: the work goes on, unprinted. */
+export const stopPrinting = (): void => {
+  readerGone = true
+}
+
+/**
+ * Writes to stdout, and waits while its reader is slower than we are.
+ * @returns false when nobody reads any more
+ */
+export async function print(text: string): Promise<boolean> {
+  if (!readerGone && !process.stdout.write(`${text}\n`)) {
+    // A write that fails is reported by the stream's own listener.
+    await once(process.stdout, 'drain').catch(() => undefined)
+  }
+  return !readerGone
 }
 
 /** Prints for a program, or for a person. */
-export const printEither = (
-  json: boolean | undefined,
-  value: unknown,
-  text: string,
-): Promise<void> => print(json ? JSON.stringify(value) : text)
+export const printEither = (json: boolean | undefined, value: unknown, text: string) =>
+  print(json ? JSON.stringify(value) : text)

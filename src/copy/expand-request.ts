@@ -10,8 +10,8 @@ const PAGE_ITEMS = { min: 3600, max: 14_400 }
  * a few items more than a chunk holds makes two half-empty ones.
  */
 const FILL = 0.9
-/** Bytes of one INSERT at the most, well below what the databases take in one packet. */
-const MAX_INSERT_BYTES = 4 * 1024 * 1024
+/** What one INSERT has at the most, well below what the databases take in one packet. */
+const MAX_INSERT = { rows: 1000, bytes: 4 * 1024 * 1024 }
 
 /** The oldest requests that are not yet wholly in chunks. */
 export async function requestsToExpand(database: Database, limit: number): Promise<string[]> {
@@ -76,12 +76,14 @@ function* slices(rows: ChunkRow[]): Generator<ChunkRow[]> {
   let slice: ChunkRow[] = []
   let bytes = 0
   for (const row of rows) {
+    const size = Buffer.byteLength(row.body)
+    if (slice.length === MAX_INSERT.rows || (slice.length > 0 && bytes + size > MAX_INSERT.bytes)) {
+      yield slice
+      slice = []
+      bytes = 0
+    }
     slice.push(row)
-    bytes += row.body.length
-    if (bytes < MAX_INSERT_BYTES) continue
-    yield slice
-    slice = []
-    bytes = 0
+    bytes += size
   }
   if (slice.length > 0) yield slice
 }

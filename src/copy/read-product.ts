@@ -5,7 +5,7 @@ import { canonicalText, productKey, type ProductKey } from './product-key.ts'
 
 /** Lengths in characters (code points), judged on the text as given and on its canonical form. */
 export const MAX_LENGTH = { brand: 100, name: 130, model: 255, userId: 64, userName: 30 } as const
-/** Bytes of an item's attributes as JSON: with them a chunk of 500 stays below a message's 4 MiB. */
+/** Bytes of an item's attributes as JSON: many times what products have, and a chunk stays a message. */
 const MAX_ATTRIBUTES_BYTES = 4096
 const MAX_ATTRIBUTES_DEPTH = 8
 /** JSON readers round greater numbers without a word; this one did so before we see them. */

@@ -1,4 +1,5 @@
 import type { Database } from '../database.ts'
+import { ProductCopyError } from '../errors.ts'
 import { countOutcomes, type ResultMessage } from '../messages.ts'
 import { completeRequests } from './request-status.ts'
 import { isId } from './read-product.ts'
@@ -7,6 +8,8 @@ import { isId } from './read-product.ts'
  * Step 6: completes the chunk that a result belongs to, and the request with its last chunk. The
  * same result may come again, and results of other systems' chunks come too, even under the name of
  * one of ours: they change nothing.
+ *
+ * @throws ProductCopyError `unreadable-message` when it does not answer for each item of its chunk
  */
 export async function recordResult(
   database: Database,
@@ -17,8 +20,14 @@ export async function recordResult(
   const chunk = await database
     .knex('copy_chunk')
     .where({ ...key, content_hash: result.chunkHash })
-    .first<object | undefined>('chunk_no')
+    .first<{ items: number } | undefined>('items')
   if (!chunk) return 'not-ours'
+  if (chunk.items !== result.outcomes.length) {
+    throw new ProductCopyError(
+      'unreadable-message',
+      `result ${result.eventId} has ${result.outcomes.length} outcomes, its chunk ${chunk.items} items`,
+    )
+  }
   const changed = await database
     .knex('copy_chunk')
     .where(key)

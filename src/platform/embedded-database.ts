@@ -13,7 +13,7 @@ import { badInput, errorText, ProductCopyError } from '../errors.ts'
 import { lockFolder } from './folder-lock.ts'
 import { migrate } from './migrate.ts'
 import { postgresDialect } from './postgres-dialect.ts'
-import { transactions } from './transactions.ts'
+import { keepDatabaseWords, transactions } from './transactions.ts'
 
 const require = createRequire(import.meta.url)
 const PGliteClient = require('knex-pglite') as typeof Knex.Client
@@ -99,7 +99,7 @@ async function createDatabase(location: string): Promise<void> {
   const options = { timeout: CREATE_TIMEOUT_MS, env: {} }
   await promisify(execFile)(process.execPath, ['-e', script], options).catch((cause: unknown) => {
     const { stderr, killed } = cause as { stderr: string; killed: boolean }
-    const why = killed ? `it took longer than ${CREATE_TIMEOUT_MS} ms` : stderr
+    const why = killed ? `it took longer than ${CREATE_TIMEOUT_MS} ms` : stderr || errorText(cause)
     throw new Error(`the database could not be created: ${why}`, { cause })
   })
   await rename(aside, location)
@@ -121,7 +121,9 @@ async function connect(location: string, release: () => Promise<void>): Promise<
     connection: { pglite } as unknown as Knex.StaticConnectionConfig,
     // One connection serves everybody in turn. Who waits for a minute waits for a bug.
     acquireConnectionTimeout: 60_000,
+    compileSqlOnError: false,
   })
+  keepDatabaseWords(knex)
   const dialect = postgresDialect(knex)
   return {
     knex,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import path from 'node:path'
@@ -24,7 +25,7 @@ export interface FolderLock {
  *
  * Each process listens on a name of its own first, and looks for others then: of two that come at
  * once, at least one sees the other. Who sees anybody gives way. Names are never used again, so that
- * nobody removes a socket that has come to life meanwhile.
+ * no removal can hit another process's lock.
  *
  * @throws ProductCopyError `could-not-run` when another process has the folder
  */
@@ -33,7 +34,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     const name = `lock.${randomBytes(4).toString('hex')}.sock`
     const candidate = await listen(socketPath(folder, name))
     const others = await askOthers(folder, name)
-    if (others.length === 0) {
+    // A process that met our socket between its making and its listening has removed it as a dead one's.
+    // Whoever did that is among the others still, or did it before this look.
+    const seen = existsSync(path.join(folder, name))
+    if (others.length === 0 && seen) {
       candidate.own()
       return { release: () => candidate.close() }
     }
@@ -57,7 +61,8 @@ function listen(socket: string): Promise<Candidate> {
     let answer = CANDIDATE
     const server: Server = createServer((connection) => {
       connection.on('error', () => connection.destroy())
-      connection.end(answer)
+      // Closed at once: a peer that stays connected must not hold up the release.
+      connection.end(answer, () => connection.destroy())
     })
     server.once('error', reject)
     server.listen(socket, () => {

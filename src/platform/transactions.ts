@@ -32,3 +32,14 @@ export function transactions(
 
 const backoff = (attempt: number): number =>
   Math.random() * Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** attempt)
+
+/**
+ * knex puts the whole statement before the database's own words. Errors reach logs, dead letters and
+ * callers, who need the words. Takes `compileSqlOnError: false`, or the rows' values come before too.
+ */
+export function keepDatabaseWords(knex: Knex): void {
+  knex.on('query-error', (error: Error, query: { sql: string }) => {
+    const statement = `${query.sql} - `
+    if (error.message.startsWith(statement)) error.message = error.message.slice(statement.length)
+  })
+}

@@ -396,6 +396,14 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       })
     })
 
+    test('errors have the words of the database, without the statement', async () => {
+      const wrong = { id: 'a - b' }
+      const alone = database.knex('product').where(wrong).select()
+      await expect(alone).rejects.toThrow(/^(?!select).*a - b/)
+      const inside = database.inTransaction((trx) => trx('product').insert(wrong))
+      await expect(inside).rejects.toThrow(/^(?!insert).*a - b/)
+    })
+
     describe('the outbox', () => {
       const outbox: Outbox = { table: 'copy_result', mark: 'published_at', topic: 'T' }
       const put = async (count: number) => {

@@ -74,6 +74,12 @@ describe('a first day with it', () => {
     expect(json(status)['targetBrands']).toEqual(['Dune', 'Foo, Inc.'])
   })
 
+  test('brands may stand on lines of their own', async () => {
+    const run = await cli('copy', '--from', 'Acme', '--to', 'Dune\nAurora\n', '--json')
+    const status = await cli('status', String(json(run)['id']), '--json')
+    expect(json(status)['targetBrands']).toEqual(['Dune', 'Aurora'])
+  })
+
   test('copy with the same key and content is the same request, with other content an error', async () => {
     const copy = (...more: string[]) =>
       cli('copy', '--from', 'Acme', '--key', 'k1', '--json', ...more)
@@ -110,10 +116,10 @@ describe('a first day with it', () => {
   })
 
   test('a reader that has seen enough is no fault', async () => {
-    const child = startCli(['brands'], data)
+    const child = startCli(['import', await put('r.ndjson', '{"brand":"A"}')], data)
     const run = finished(child)
     child.stdout!.destroy()
-    expect(await run).toMatchObject({ stderr: '' })
+    expect(await run).toMatchObject({ code: 1, stderr: '' })
   })
 })
 

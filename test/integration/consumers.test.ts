@@ -148,9 +148,13 @@ test('results of other systems’ chunks, unknown results and repeated ones chan
   await publish(result({ chunkHash: bodyHash('another chunk of this name'), outcomes: failed }))
   await publish(result())
   await publish(result({ outcomes: failed }))
+  await publish(result({ outcomes: [...failed, ...failed] }))
   await publish(result({ version: 2 }))
-  await until('the last one is kept', async () => (await deadLetters()).length === 1)
-  expect((await deadLetters())[0]!['reason']).toContain('its version is 2')
+  await until('the last ones are kept', async () => (await deadLetters()).length === 2)
+  expect((await deadLetters()).map(({ reason }) => reason)).toEqual([
+    `result ${requestId}:1 has 2 outcomes, its chunk 1 items`,
+    expect.stringContaining('its version is 2'),
+  ])
   const [chunk] = await database.knex('copy_chunk').select<Record<string, unknown>[]>()
   expect(chunk).toMatchObject({
     created: 1,

@@ -148,8 +148,12 @@ describe('the parties', () => {
     const broken = await request(fixture, ['Aurora'])
     await fixture.database.knex('copy_request').where({ id: broken }).update({ target_brands: '?' })
     const good = await request(fixture, ['Dune'])
-    const [status] = await finish(fixture, [good])
+    const left = await request(fixture, ['Aurora'])
+    const expanded_at = fixture.database.dialect.now()
+    await fixture.database.knex('copy_request').where({ id: left }).update({ expanded_at })
+    const [status, swept] = await finish(fixture, [good, left])
     expect(status).toMatchObject({ state: 'done', created: 10 })
+    expect(swept).toMatchObject({ state: 'done', items: 0 })
   })
 })
 

@@ -40,6 +40,7 @@ describe('is rejected', () => {
     [{ name: 'ß'.repeat(66) }, 'name has 132 characters, at most 130 are allowed'],
     [{ name: 'a\tb' }, 'name "a\\tb" has a control character (U+0009)'],
     [{ name: 'a\u0000b' }, 'name "a\\u0000b" has a control character (U+0000)'],
+    [{ name: 'a\u009bb' }, 'name "a\\u009bb" has a control character (U+009B)'],
     [{ name: 'a\ud800' }, 'name "a\\ud800" is not valid Unicode'],
     [{ model: '' }, 'model is empty'],
     [{ model: 'x'.repeat(256) }, 'model has 256 characters, at most 255 are allowed'],

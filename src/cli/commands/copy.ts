@@ -80,11 +80,10 @@ async function watch(session: Session, id: string, { json }: Options): Promise<E
   return EXIT.couldNotRun
 }
 
-/** Reads names separated by commas, as in a line of CSV: a name with a comma is quoted. */
+/** Reads names separated by commas or line ends, as in CSV: a name with a comma is quoted. */
 function brandList(text: string): string[] {
   try {
-    const [names = []] = parse(text, { trim: true, relax_column_count: true })
-    return names
+    return parse(text, { trim: true, relax_column_count: true }).flat()
   } catch {
     throw badInput(`brands ${quoted(text)} are not separated by commas: write A,B,"C, Inc."`)
   }

@@ -18,7 +18,9 @@ export function addResults(program: Command, run: Run) {
       run(() =>
         withSession({ create: false }, async ({ database }) => {
           const status = await copyRequestStatus(database, id)
-          for await (const result of copyResults(database, id)) await print(JSON.stringify(result))
+          for await (const result of copyResults(database, id)) {
+            if (!(await print(JSON.stringify(result)))) break
+          }
           return exitCodeFor(status)
         }),
       ),
