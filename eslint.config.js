@@ -36,6 +36,23 @@ export default tseslint.config(
     ignores: ['src/parties.ts'],
     rules: restrict(entryPoints, platform),
   },
+  {
+    files: ['src/**', 'consumers/**', 'producers/**', 'test/**', 'demo/**'],
+    ignores: ['src/platform/rocketmq-client.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'rocketmq-client-nodejs',
+              message: 'Its faults are mended in src/platform/rocketmq-client.ts.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   // process.env is read in one place, so that every variable is declared, checked and documented.
   {
     files: ['src/**', 'consumers/**', 'producers/**'],

@@ -6,7 +6,10 @@ const shared = {
   },
 }
 
-/** unit: nothing but the code. integration: real databases, brokers and processes. */
+/**
+ * unit: nothing but the code. integration: embedded databases and brokers, and processes. stack: MySQL or
+ * MariaDB, PostgreSQL, Redis and RocketMQ, which are started for these tests alone.
+ */
 export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
@@ -17,6 +20,14 @@ export default {
       globalSetup: '<rootDir>/test/support/create-template.ts',
       globalTeardown: '<rootDir>/test/support/remove-template.ts',
     },
+    {
+      ...shared,
+      displayName: 'stack',
+      testMatch: ['<rootDir>/test/stack/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/support/start-parts.ts',
+      globalTeardown: '<rootDir>/test/support/stop-parts.ts',
+    },
   ],
-  testTimeout: 60_000,
+  reporters: ['default', '<rootDir>/test/support/skipped-reporter.js'],
+  testTimeout: 180_000,
 }

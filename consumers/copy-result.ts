@@ -1,32 +1,28 @@
 // 6  result message (PRODUCT_COPY_RESULT) -> copy_chunk and copy_request are completed
-import type { Subscriber, Subscription } from '../src/broker.ts'
+import type { Subscription } from '../src/broker.ts'
 import { recordResult } from '../src/copy/record-result.ts'
-import type { Database, NewId } from '../src/database.ts'
 import { parseResultMessage, PRODUCT_COPY_RESULT } from '../src/messages.ts'
-import type { Logger } from '../src/platform/logger.ts'
-import { withDeadLetters } from '../src/platform/with-dead-letters.ts'
+import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
 
 export const COPY_RESULT_GROUP = 'copy-result'
 
-export interface CopyResultConsumer {
-  subscriber: Subscriber
-  database: Database
-  newId: NewId
-  logger: Logger
+export interface CopyResultConsumer extends ConsumerParts {
+  /** Tells whoever watches that a request has moved. */
+  announce: (requestId: string) => void
 }
 
 export function consumeCopyResults(parts: CopyResultConsumer): Promise<Subscription> {
-  const { subscriber, database, newId } = parts
+  const { subscriber, database, watch, announce } = parts
   const logger = parts.logger.child({ consumer: COPY_RESULT_GROUP })
   const handle = withDeadLetters({
-    database,
-    newId,
+    ...parts,
     logger,
     read: ({ body }) => parseResultMessage(body),
     async handle(result) {
       const answer = await recordResult(database, result)
       logger.debug({ eventId: result.eventId }, answer)
+      if (answer === 'recorded') announce(result.requestId)
     },
   })
-  return subscriber.subscribe(PRODUCT_COPY_RESULT, COPY_RESULT_GROUP, handle)
+  return subscriber.subscribe(PRODUCT_COPY_RESULT, COPY_RESULT_GROUP, handle, watch.ready)
 }

@@ -1,34 +1,25 @@
 // 3  chunk message (PRODUCT_COPY) -> one transaction, one copy_result row
-import type { Subscriber, Subscription } from '../src/broker.ts'
+import type { Subscription } from '../src/broker.ts'
 import { answerChunk, giveUpChunk, type ArrivedChunk } from '../src/copy/answer-chunk.ts'
-import type { Database, NewId } from '../src/database.ts'
 import { parseChunkMessage, PRODUCT_COPY } from '../src/messages.ts'
-import type { Logger } from '../src/platform/logger.ts'
-import { withDeadLetters } from '../src/platform/with-dead-letters.ts'
+import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
 
 export const PRODUCT_COPY_GROUP = 'product-copy'
 
-export interface ProductCopyConsumer {
-  subscriber: Subscriber
-  database: Database
-  newId: NewId
-  logger: Logger
-}
-
-export function consumeProductCopy(parts: ProductCopyConsumer): Promise<Subscription> {
-  const { subscriber, database, newId } = parts
+export function consumeProductCopy(parts: ConsumerParts): Promise<Subscription> {
+  const { subscriber, database, watch, newId } = parts
   const logger = parts.logger.child({ consumer: PRODUCT_COPY_GROUP })
   const handle = withDeadLetters<ArrivedChunk>({
-    database,
-    newId,
+    ...parts,
     logger,
     read: ({ body, group }) => ({ message: parseChunkMessage(body), body, group }),
     async handle(chunk) {
-      const answer = await answerChunk(database, newId, chunk)
       const { requestId, chunkNo, items } = chunk.message
-      logger.debug({ requestId, chunkNo, items: items.length }, answer)
+      logger.debug({ requestId, chunkNo, items: items.length }, 'begun')
+      const answer = await answerChunk(database, newId, chunk)
+      logger.debug({ requestId, chunkNo }, answer)
     },
-    giveUp: giveUpChunk,
+    giveUp: (trx, chunk, reason) => giveUpChunk(database, trx, chunk, reason),
   })
-  return subscriber.subscribe(PRODUCT_COPY, PRODUCT_COPY_GROUP, handle)
+  return subscriber.subscribe(PRODUCT_COPY, PRODUCT_COPY_GROUP, handle, watch.ready)
 }

@@ -1,3 +1,4 @@
+import { badInput } from '../src/errors.ts'
 import { audit } from '../src/copy/audit.ts'
 import { ensureBrands } from '../src/copy/brands.ts'
 import { recordCopyRequest } from '../src/copy/record-request.ts'
@@ -5,9 +6,15 @@ import { importCatalogue } from '../src/copy/import-catalogue.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
 import { createProgress } from '../src/cli/progress.ts'
 import { withSession, type Session } from '../src/cli/session.ts'
-import { carryOut, sumCounts, type CarryOutOptions } from '../src/cli/carry-out.ts'
+import { carryOut, sumCounts } from '../src/cli/carry-out.ts'
+import { PARTIES } from '../src/parties.ts'
 import type { Config } from '../src/platform/config.ts'
 import { devices } from './devices.ts'
+
+export interface DemoOptions {
+  quiet: boolean
+  interrupted: AbortSignal
+}
 
 export const SOURCE_BRAND = 'Samsung'
 export const TARGET_BRANDS = ['Aurora', 'Borealis', 'Cirrus', 'Dune', 'Ember']
@@ -38,8 +45,11 @@ export interface DemoResult {
 }
 
 /** @returns undefined when it was interrupted */
-export function runDemo(config: Config, options: CarryOutOptions): Promise<DemoResult | undefined> {
+export function runDemo(config: Config, options: DemoOptions): Promise<DemoResult | undefined> {
   return withSession({ create: true, quiet: options.quiet, config }, async (session) => {
+    const products = await session.database.knex('product').limit(1).pluck<string[]>('id')
+    if (products.length > 0)
+      throw badInput('DATABASE_URL holds products: the demo needs an empty database')
     const catalog = await importDevices(session, options)
     const started = performance.now()
     const copy = await copyBrands(session, options)
@@ -57,7 +67,7 @@ export function runDemo(config: Config, options: CarryOutOptions): Promise<DemoR
   })
 }
 
-async function importDevices({ database, newId }: Session, options: CarryOutOptions) {
+async function importDevices({ database, newId }: Session, options: DemoOptions) {
   const progress = createProgress('import', options)
   const items = function* () {
     for (const device of devices) if (!options.interrupted.aborted) yield device
@@ -71,7 +81,7 @@ async function importDevices({ database, newId }: Session, options: CarryOutOpti
   return { total, created, existing, rejected }
 }
 
-async function copyBrands(session: Session, options: CarryOutOptions) {
+async function copyBrands(session: Session, options: DemoOptions) {
   const { database, newId } = session
   await ensureBrands(database, newId, TARGET_BRANDS)
   const ids: string[] = []
@@ -87,7 +97,7 @@ async function copyBrands(session: Session, options: CarryOutOptions) {
       ids.push(id)
     }
   }
-  const statuses = await carryOut(session, ids, options)
+  const statuses = await carryOut(session, ids, { ...options, parties: PARTIES })
   const { items, created, existing, rejected, failed } = sumCounts(statuses)
   return { requests: ids.length, items, created, existing, rejected, failed }
 }

@@ -6,8 +6,11 @@ export function isSound({ copy, audit }: DemoResult): boolean {
   return duplicateKeys + productsWithoutKey + keysWithoutProduct + copy.failed === 0
 }
 
+/** Where the demo's data is: in a folder, on a server; or it is gone. */
+export type Kept = { folder: string } | 'on-server' | 'nowhere'
+
 /** A demo's result for a person. */
-export function describe(result: DemoResult, folder: string | undefined): string {
+export function describe(result: DemoResult, kept: Kept): string {
   const { catalog, copy, audit } = result
   const unpaired = audit.productsWithoutKey + audit.keysWithoutProduct
   const n = (value: number) => value.toLocaleString('en').padStart(7)
@@ -32,16 +35,24 @@ Audit:     ${n(audit.liveProducts)} live products
 
 It took ${result.seconds} s from start to end.
 
-${next(folder)}`
+${next(kept)}`
 }
 
-function next(folder: string | undefined): string {
-  if (folder === undefined) {
+function next(kept: Kept): string {
+  if (kept === 'on-server') {
+    return `What to try next: the data is kept in DATABASE_URL.
+  npx product-copy brands
+  npx product-copy serve
+  npx product-copy copy --from Sony --to Aurora,Dune --watch      beside it
+`
+  }
+  if (kept === 'nowhere') {
     return `What to try next: keep the data, and look into it.
   DATA_DIR=./demo-data npm run demo
   DATA_DIR=./demo-data npx product-copy copy --from Sony --to Aurora,Dune --watch
 `
   }
+  const { folder } = kept
   return `What to try next: the data is kept in ${folder}.
   DATA_DIR=${folder} npx product-copy brands
   DATA_DIR=${folder} npx product-copy copy --from Sony --to Aurora,Dune --watch

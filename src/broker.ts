@@ -33,11 +33,19 @@ export interface Subscriber {
    *
    * A queue has one message in hand at a time. When the handler resolves, the message is done. When
    * it rejects, the same message comes again after a back-off, and nothing overtakes it in its queue.
+   *
+   * @param ready awaited before each message is taken, so that none is while this waits
    */
-  subscribe(topic: string, consumerGroup: string, handle: Handler): Promise<Subscription>
+  subscribe(
+    topic: string,
+    consumerGroup: string,
+    handle: Handler,
+    ready?: (stopping: AbortSignal) => Promise<void>,
+  ): Promise<Subscription>
 }
 
-export type Handler = (delivery: Delivery) => Promise<void>
+/** When `stopping` is aborted, a handler that waits for something gives up and rejects. */
+export type Handler = (delivery: Delivery, stopping: AbortSignal) => Promise<void>
 
 export interface Subscription {
   /** Takes no further message, and resolves when those in hand are settled. Loses none. */
@@ -45,6 +53,6 @@ export interface Subscription {
 }
 
 export interface Broker extends Publisher, Subscriber {
-  /** Refuses further messages and ends every subscription. */
+  /** Refuses further messages and ends every subscription. Those on their way may still arrive. */
   close(): Promise<void>
 }

@@ -44,20 +44,44 @@ export interface User {
 
 /** What the databases say differently. Each implementation is one small file in src/platform. */
 export interface Dialect {
+  /** The folder of its migrations in `sql`. */
+  name: 'mysql' | 'postgres'
   /** The rows of product_unique that hold one of these keys, in no particular order. */
   findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyOwner[]>
   /**
    * Inserts the keys in the order given. Waits for other transactions that hold one of them.
-   * @returns false when another product holds one of the keys: the transaction must be rolled back
+   * @returns the ids of the rows that were inserted. Of the others some have a key or an id that
+   *   another product has; where one row fails all, all of them are among the others.
    */
-  insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
-  insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<void>
+  insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]>
+  /** @returns false when another product has one of the ids: the transaction must be rolled back */
+  insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
+  /**
+   * Inserts a row. Waits for another transaction that inserts the same.
+   * @returns false when a unique key of the row is taken: nothing is inserted then, and the
+   *   transaction goes on
+   */
+  insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean>
   /** SQL for this moment, later by so many milliseconds, on the database's own clock. */
   now(laterMs?: number): Knex.Raw
   /** Whether the transaction may succeed when it is run again from the start. */
   isRetryable(error: unknown): boolean
-  /** Whether the error says that a unique key, known by its constraint's name, is taken. */
-  isDuplicate(error: unknown, constraint: string): boolean
+  /**
+   * Whether the error says that the database is out of reach, or cannot work for anybody right now,
+   * rather than that these rows are at fault: what waits for it is to be held, not given up.
+   */
+  isAway(error: unknown): boolean
+  /**
+   * Whether such an error comes from a database that answers and still cannot do its work: read-only,
+   * full, not migrated, without rights. Asking it something simple does not show when that is over.
+   */
+  isUnfit(error: unknown): boolean
+  /**
+   * Takes the lock that lets one process at a time migrate. It ends with the process's connection.
+   * @returns false when another process holds it
+   */
+  tryMigrationLock(trx: Transaction): Promise<boolean>
+  releaseMigrationLock(trx: Transaction): Promise<void>
 }
 
 /** Makes ids: 64-bit, growing, never twice the same. */

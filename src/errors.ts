@@ -7,7 +7,7 @@
  */
 export type ErrorCode = 'bad-input' | 'could-not-run' | 'unreadable-message' | 'contended'
 
-/** An error that was foreseen. Its message is one line, written for the person who can mend the cause. */
+/** An error that was foreseen. Each line of its message is written for the person who can mend the cause. */
 export class ProductCopyError extends Error {
   readonly code: ErrorCode
 
@@ -33,6 +33,10 @@ export function errorText(error: unknown): string {
   const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim()
   return line.length > 300 ? `${line.slice(0, 297)}...` : line
 }
+
+/** The lines of a foreseen error, which may name several causes; anything else is one line. */
+export const errorLines = (error: unknown): string[] =>
+  isForeseen(error) ? error.message.split('\n').map(errorText) : [errorText(error)]
 
 /**
  * A value from outside as it is named in a message: texts quoted, on one line, of at most 60

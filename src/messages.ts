@@ -86,7 +86,7 @@ export type ChunkMessage = Static<typeof ChunkMessageSchema>
 const ResultMessageSchema = Type.Object({
   type: Type.Literal('product-copy-result'),
   version: Type.Literal(1),
-  eventId: Type.String({ minLength: 1, maxLength: 80 }),
+  eventId: Type.String({ minLength: 1, maxLength: 100 }),
   requestId: RequestId,
   chunkNo: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
   chunkHash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
@@ -116,16 +116,25 @@ export const parseResultMessage = (body: string): ResultMessage =>
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
 export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')
 
+/** Ends the event id of a result that says that the chunk was given up. */
+const GAVE_UP = ':gave-up'
+export const isGivenUp = (result: ResultMessage): boolean => result.eventId.endsWith(GAVE_UP)
+
+/**
+ * @param end `gave-up` when the chunk was not handled: should it be sent again and answered after
+ *   all, that is another event
+ */
 export function resultMessage(
   chunk: Pick<ChunkMessage, 'requestId' | 'chunkNo'>,
   chunkHash: string,
   outcomes: Outcome[],
+  end: 'answered' | 'gave-up' = 'answered',
 ): ResultMessage {
   const { requestId, chunkNo } = chunk
   return {
     type: 'product-copy-result',
     version: 1,
-    eventId: `${requestId}:${chunkNo}`,
+    eventId: `${requestId}:${chunkNo}${end === 'gave-up' ? GAVE_UP : ''}`,
     requestId,
     chunkNo,
     chunkHash,

@@ -2,12 +2,27 @@ import { COPY_RESULT_GROUP, consumeCopyResults } from '../consumers/copy-result.
 import { PRODUCT_COPY_GROUP, consumeProductCopy } from '../consumers/product-copy.ts'
 import { startCopyRequestJob } from '../producers/copy-request-job.ts'
 import { startResultRelay } from '../producers/result-relay.ts'
-import type { ChunkSettings } from './copy/chunks.ts'
+import type { Broker } from './broker.ts'
 import { forgetInFlight } from './copy/outbox.ts'
 import type { Database, NewId } from './database.ts'
 import { PRODUCT_COPY, PRODUCT_COPY_RESULT } from './messages.ts'
+import type { Config } from './platform/config.ts'
+import { watchDatabase } from './platform/database-watch.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMemoryBroker } from './platform/memory-broker.ts'
+import type { ProgressChannel } from './platform/progress-channel.ts'
+import { createRocketMqBroker } from './platform/rocketmq.ts'
+import type { RocketMqOptions } from './platform/rocketmq-client.ts'
+
+/** The steps of the data path that a process can take on: 2, 3 with 4, 5 and 6. */
+export const PARTIES = ['job', 'consumer', 'relay', 'result'] as const
+export type Party = (typeof PARTIES)[number]
+
+/** Each topic with the consumer group that reads it. */
+export const SUBSCRIPTIONS = [
+  { party: 'consumer', topic: PRODUCT_COPY, consumerGroup: PRODUCT_COPY_GROUP },
+  { party: 'result', topic: PRODUCT_COPY_RESULT, consumerGroup: COPY_RESULT_GROUP },
+] as const
 
 export interface Parties {
   /** Takes nothing new, finishes what is in hand, and resolves. What waits stays in the database. */
@@ -15,34 +30,76 @@ export interface Parties {
 }
 
 export interface PartiesOptions {
+  config: Config
   database: Database
   newId: NewId
-  settings: ChunkSettings
+  progress: ProgressChannel
   logger: Logger
+  /** Which ones. (Default: all) Some alone need a broker that other processes share. */
+  only?: readonly Party[]
 }
 
-/** Starts all parties in this process: steps 2, 3, 5 and 6 of the data path, on the broker in memory. */
+/** Starts parties in this process. */
 export async function startParties(options: PartiesOptions): Promise<Parties> {
-  const { database, newId, settings, logger } = options
-  const broker = createMemoryBroker({
-    topics: { [PRODUCT_COPY]: [PRODUCT_COPY_GROUP], [PRODUCT_COPY_RESULT]: [COPY_RESULT_GROUP] },
-  })
+  const { config, database, newId, progress, logger, only = PARTIES } = options
+  const broker = await openBroker(config, database, logger)
+  const watch = watchDatabase(database, logger)
+  const { announce } = progress
+  const parts = { database, watch, newId, announce, logger, subscriber: broker, publisher: broker }
+  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
+  const start: Record<Party, () => Stoppable | Promise<Stoppable>> = {
+    result: () => consumeCopyResults(parts),
+    consumer: () => consumeProductCopy(parts),
+    relay: () => startResultRelay(parts),
+    job: () => startCopyRequestJob({ ...parts, settings }),
+  }
+  const running: Stoppable[] = []
+  const stop = async () => {
+    const stopping = running.map((party) => party.stop())
+    // A loop may wait for room in the broker, and ends only when that is refused.
+    await broker.close()
+    await Promise.all(stopping)
+  }
+  try {
+    // Those who receive come first, so that what the others send finds them.
+    for (const party of ['result', 'consumer', 'relay', 'job'] as const) {
+      if (only.includes(party)) running.push(await start[party]())
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { stop }
+}
+
+interface Stoppable {
+  stop(): Promise<void>
+}
+
+async function openBroker(config: Config, database: Database, logger: Logger): Promise<Broker> {
+  const rocketMq = rocketMqOptions(config, logger)
+  if (rocketMq) return createRocketMqBroker(rocketMq)
   // What the last process's broker held went with it.
   await forgetInFlight(database)
-  const subscriptions = [
-    await consumeCopyResults({ subscriber: broker, database, newId, logger }),
-    await consumeProductCopy({ subscriber: broker, database, newId, logger }),
-  ]
-  const loops = [
-    startResultRelay({ database, publisher: broker, logger }),
-    startCopyRequestJob({ database, publisher: broker, settings, logger }),
-  ]
+  const topics: Record<string, string[]> = {}
+  for (const { topic, consumerGroup } of SUBSCRIPTIONS) topics[topic] = [consumerGroup]
+  return createMemoryBroker({ topics })
+}
+
+/** @returns undefined when the broker is the one in the process */
+export function rocketMqOptions(config: Config, logger: Logger): RocketMqOptions | undefined {
+  const { ROCKETMQ_ENDPOINTS, ROCKETMQ_ACCESS_KEY, ROCKETMQ_SECRET_KEY } = config
+  if (ROCKETMQ_ENDPOINTS === undefined) return undefined
   return {
-    async stop() {
-      const stopping = [...loops, ...subscriptions].map((party) => party.stop())
-      // A loop may wait for room in the broker, and ends only when that is refused.
-      await broker.close()
-      await Promise.all(stopping)
-    },
+    endpoints: ROCKETMQ_ENDPOINTS,
+    ...(ROCKETMQ_ACCESS_KEY !== undefined &&
+      ROCKETMQ_SECRET_KEY !== undefined && {
+        credentials: { accessKey: ROCKETMQ_ACCESS_KEY, accessSecret: ROCKETMQ_SECRET_KEY },
+      }),
+    tls: config.ROCKETMQ_TLS,
+    prefix: config.ROCKETMQ_PREFIX,
+    topics: SUBSCRIPTIONS.map(({ topic }) => topic),
+    loops: config.CONCURRENCY,
+    logger,
   }
 }

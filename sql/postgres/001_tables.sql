@@ -80,6 +80,8 @@ create table copy_chunk (
   items int not null,
   claimed_until timestamptz,
   sent_at timestamptz,
+  -- How often it was given to the broker.
+  sends int not null default 0,
   outcomes text,
   created int not null default 0,
   existing int not null default 0,
@@ -117,5 +119,7 @@ create table dead_letter (
   body text not null,
   reason text not null,
   attempts int not null,
+  -- Not null: the relay is to send it again.
+  redrive_at timestamptz,
   create_date timestamptz not null default now()
 );

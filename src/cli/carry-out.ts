@@ -1,48 +1,101 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { copyRequestStatus, type CopyRequestStatus } from '../copy/request-status.ts'
-import { startParties } from '../parties.ts'
+import type { ProgressChannel } from '../platform/progress-channel.ts'
+import { startParties, type Party } from '../parties.ts'
+import { patientReads } from './patient-reads.ts'
 import { createProgress } from './progress.ts'
 import type { Session } from './session.ts'
 
-const POLL_MS = 250
+/** How often the statuses are read at the most, and how often without being told that one has moved. */
+const READ_MS = { least: 250, most: 2000 }
+
+const STILL_MS = 10_000
 
 export interface CarryOutOptions {
+  /** The parties that this process runs meanwhile. */
+  parties: readonly Party[]
   quiet: boolean
   interrupted: AbortSignal
 }
 
 /**
- * Carries requests out, with progress, until all are done or it is interrupted. The embedded database
- * has one process at a time, so that who watches also does the work.
+ * Carries requests out, with progress, until all are done or it is interrupted; without parties it
+ * watches others do it.
  * @returns how the requests stood at the end
  */
 export async function carryOut(
   session: Session,
   ids: string[],
-  { quiet, interrupted }: CarryOutOptions,
+  { parties, quiet, interrupted }: CarryOutOptions,
 ): Promise<CopyRequestStatus[]> {
   const progress = createProgress('copy', { quiet })
+  const patiently = patientReads(session.logger)
+  const moves = listen(session.progress, new Set(ids))
+  const stillness = noticeStillness({ quiet: quiet || parties.length > 0 })
   try {
-    await withParties(session, async () => {
+    await withParties(session, parties, async () => {
       for (;;) {
-        const statuses = await statusesOf(session, ids)
-        const { items, pending } = sumCounts(statuses)
-        progress.update(items - pending, items)
-        if (interrupted.aborted || statuses.every(({ state }) => state === 'done')) return
-        await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined)
+        const statuses = await patiently(() => statusesOf(session, ids))
+        if (interrupted.aborted) return
+        if (statuses) {
+          const { items, pending } = sumCounts(statuses)
+          progress.update(items - pending, items)
+          if (statuses.every(({ state }) => state === 'done')) return
+          stillness.look(`${items} ${pending}`)
+        }
+        await sleep(READ_MS.least, undefined, { signal: interrupted }).catch(() => undefined)
+        await moves.next(READ_MS.most, interrupted)
       }
     })
   } finally {
+    moves.stop()
     progress.end()
   }
   return statusesOf(session, ids)
 }
 
-/** Runs all parties beside a piece of work, and stops them whatever comes of it. */
-export async function withParties(session: Session, work: () => Promise<void>): Promise<void> {
-  const { database, newId, config, logger } = session
-  const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
-  const parties = await startParties({ database, newId, settings, logger })
+/** Tells who watches others what to look at, once, when nothing has moved for a while. */
+function noticeStillness({ quiet }: { quiet: boolean }) {
+  let seen = ''
+  let since = performance.now()
+  let told = quiet
+  return {
+    look(now: string): void {
+      if (now !== seen) since = performance.now()
+      seen = now
+      if (told || performance.now() - since < STILL_MS) return
+      told = true
+      process.stderr.write(
+        'product-copy: nothing has moved for 10 s; does "product-copy serve" run? "product-copy preflight" checks the parts\n',
+      )
+    },
+  }
+}
+
+/** Waits for announcements of some requests. Each may be lost, and none is waited for without end. */
+function listen(progress: ProgressChannel, ids: Set<string>) {
+  let told = new AbortController()
+  const stop = progress.onProgress((id) => {
+    if (ids.has(id)) told.abort()
+  })
+  return {
+    stop,
+    /** Resolves when one has moved since the last call, after so many milliseconds, or at the signal. */
+    async next(ms: number, signal: AbortSignal): Promise<void> {
+      const either = AbortSignal.any([told.signal, signal])
+      await sleep(ms, undefined, { signal: either }).catch(() => undefined)
+      told = new AbortController()
+    },
+  }
+}
+
+/** Runs parties beside a piece of work, and stops them whatever comes of it. */
+export async function withParties(
+  session: Session,
+  only: readonly Party[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const parties = await startParties({ ...session, only })
   try {
     await work()
   } finally {

@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander'
-import { errorText } from '../errors.ts'
+import { errorLines, errorText } from '../errors.ts'
 import { addAudit } from './commands/audit.ts'
 import { addBrands } from './commands/brands.ts'
 import { addCopy } from './commands/copy.ts'
+import { addDeadLetters } from './commands/dead-letters.ts'
 import { addImport } from './commands/import.ts'
 import { addMigrate } from './commands/migrate.ts'
+import { addPreflight } from './commands/preflight.ts'
 import { addResults } from './commands/results.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
@@ -38,12 +40,13 @@ const run: Run = async (work) => {
   try {
     process.exitCode = await work()
   } catch (error) {
-    process.stderr.write(`product-copy: ${errorText(error)}\n`)
+    for (const line of errorLines(error)) process.stderr.write(`product-copy: ${line}\n`)
     process.exitCode = exitCodeOf(error)
   }
 }
 
 for (const add of [
+  addPreflight,
   addMigrate,
   addImport,
   addBrands,
@@ -51,6 +54,7 @@ for (const add of [
   addStatus,
   addResults,
   addAudit,
+  addDeadLetters,
   addServe,
 ]) {
   add(program, run)
@@ -69,3 +73,5 @@ try {
   if (!(error instanceof CommanderError)) throw error
   process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.badInput
 }
+// The work is done and all is closed. What a client library still keeps open must not keep us.
+process.stdout.write('', () => setTimeout(() => process.exit(), 300).unref())

@@ -44,10 +44,12 @@ function bar(label: string): Progress {
 function lines(label: string): Progress {
   const started = performance.now()
   let last = started
+  let shown = ''
   return {
     update(done, total) {
-      if (performance.now() - last < LINE_MS) return
+      if (performance.now() - last < LINE_MS || shown === `${done} ${total}`) return
       last = performance.now()
+      shown = `${done} ${total}`
       const { rate, left } = pace(started, done, total)
       process.stderr.write(`${label}: ${done} of ${total}, ${rate}/s, ${left} left\n`)
     },

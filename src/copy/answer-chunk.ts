@@ -1,6 +1,14 @@
 import { ProductCopyError } from '../errors.ts'
 import type { Database, NewId, Transaction } from '../database.ts'
-import { bodyHash, resultMessage, type ChunkMessage, type Outcome } from '../messages.ts'
+import {
+  bodyHash,
+  isGivenUp,
+  parseChunkMessage,
+  parseResultMessage,
+  resultMessage,
+  type ChunkMessage,
+  type Outcome,
+} from '../messages.ts'
 import { findBrands } from './brands.ts'
 import { createProducts } from './create-products.ts'
 
@@ -37,31 +45,30 @@ export async function answerChunk(
     await createProducts(database, batch, {
       newId,
       brands: (names) => findBrands(database, names),
-      beforeCommit: (trx, outcomes) => insertResult(trx, chunk, outcomes),
+      beforeCommit: async (trx, outcomes) => {
+        if (!(await insertResult(database, trx, chunk, outcomes))) throw new AnsweredMeanwhile()
+      },
     })
     return 'answered'
   } catch (error) {
-    // The same chunk was in two hands at once, and the other one has committed.
-    if (!database.dialect.isDuplicate(error, 'copy_result_pkey')) throw error
+    if (!(error instanceof AnsweredMeanwhile)) throw error
     await repeatAnswer(database, chunk)
     return 'repeated'
   }
 }
 
+/** The same chunk was in two hands at once, and the other one has committed. */
+class AnsweredMeanwhile extends Error {}
+
 /** Step 4 for a chunk whose attempts are used up: all of its items are `failed`, unless it was answered. */
 export async function giveUpChunk(
+  database: Database,
   trx: Transaction,
   chunk: ArrivedChunk,
   reason: string,
 ): Promise<void> {
-  const { requestId, chunkNo, items } = chunk.message
-  const stored = await findResult(trx, requestId, chunkNo)
-  if (stored) return
-  await insertResult(
-    trx,
-    chunk,
-    items.map(() => ({ outcome: 'failed', reason })),
-  )
+  const outcomes = chunk.message.items.map((): Outcome => ({ outcome: 'failed', reason }))
+  await insertResult(database, trx, chunk, outcomes, 'gave-up')
 }
 
 /** @returns whether the chunk was answered before */
@@ -82,8 +89,27 @@ async function repeatAnswer(database: Database, chunk: ArrivedChunk): Promise<bo
   return true
 }
 
+/** Forgets that a chunk was given up, so that the same chunk is handled when it comes again. */
+export async function forgetGivenUp(trx: Transaction, body: string): Promise<void> {
+  const chunk = readChunk(body)
+  if (!chunk) return
+  const key = { request_id: chunk.requestId, chunk_no: chunk.chunkNo, content_hash: bodyHash(body) }
+  const stored = await trx('copy_result').where(key).first<{ body: string } | undefined>('body')
+  if (stored && isGivenUp(parseResultMessage(stored.body))) {
+    await trx('copy_result').where(key).delete()
+  }
+}
+
+function readChunk(body: string): ChunkMessage | undefined {
+  try {
+    return parseChunkMessage(body)
+  } catch {
+    return undefined
+  }
+}
+
 function findResult(
-  knex: Database['knex'] | Transaction,
+  knex: Database['knex'],
   requestId: string,
   chunkNo: number,
 ): Promise<StoredResult | undefined> {
@@ -92,13 +118,20 @@ function findResult(
     .first<StoredResult | undefined>('content_hash')
 }
 
-async function insertResult(trx: Transaction, chunk: ArrivedChunk, outcomes: Outcome[]) {
+/** @returns false when the chunk has a result */
+function insertResult(
+  { dialect }: Database,
+  trx: Transaction,
+  chunk: ArrivedChunk,
+  outcomes: Outcome[],
+  end?: 'gave-up',
+): Promise<boolean> {
   const hash = bodyHash(chunk.body)
-  await trx('copy_result').insert({
+  return dialect.insertUnlessTaken(trx, 'copy_result', {
     request_id: chunk.message.requestId,
     chunk_no: chunk.message.chunkNo,
     content_hash: hash,
     message_group: chunk.group,
-    body: JSON.stringify(resultMessage(chunk.message, hash, outcomes)),
+    body: JSON.stringify(resultMessage(chunk.message, hash, outcomes, end)),
   })
 }

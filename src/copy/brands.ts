@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts'
+import { badInput, ProductCopyError } from '../errors.ts'
 import type { Database, NewId } from '../database.ts'
 import { canonicalText } from './product-key.ts'
 import { MAX_LENGTH, textProblem } from './read-product.ts'
@@ -21,6 +21,9 @@ export async function findBrands(database: Database, names: Iterable<string>): P
   return new Map(rows.map((row) => [row.name_key, { id: row.id, name: row.name }]))
 }
 
+/** How often the brands are looked for and created; more than twice only when an id is taken. */
+const MAX_ROUNDS = 5
+
 /**
  * Finds the brands, and creates those that do not exist yet.
  * @throws ProductCopyError `bad-input` for a name that no brand can have; nothing is written then
@@ -37,13 +40,19 @@ export async function ensureBrands(
     const key = canonicalText(name)
     if (!wanted.has(key)) wanted.set(key, name.trim())
   }
-  const found = await findBrands(database, wanted.values())
-  const missing = [...wanted].filter(([key]) => !found.has(key)).sort()
-  if (missing.length === 0) return found
-  const rows = missing.map(([key, name]) => ({ id: newId(), name, name_key: key }))
-  // Another writer may create the same brand at this moment: the first row stays, and is read back.
-  await database.inTransaction((trx) => trx('brand').insert(rows).onConflict('name_key').ignore())
-  return findBrands(database, wanted.values())
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const found = await findBrands(database, wanted.values())
+    const missing = [...wanted].filter(([key]) => !found.has(key)).sort()
+    if (missing.length === 0) return found
+    await database.inTransaction(async (trx) => {
+      // Another writer may create the same brand at this moment: the first row stays, and is read back.
+      for (const [key, name] of missing) {
+        const row = { id: newId(), name, name_key: key }
+        await database.dialect.insertUnlessTaken(trx, 'brand', row)
+      }
+    })
+  }
+  throw new ProductCopyError('contended', `brands could not be created in ${MAX_ROUNDS} rounds`)
 }
 
 /** Every brand with the number of its live products, by name. */

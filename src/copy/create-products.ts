@@ -3,7 +3,7 @@ import { ProductCopyError, quoted } from '../errors.ts'
 import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
 import type { DuplicatePolicy, Item, Outcome } from '../messages.ts'
 import type { Brands } from './brands.ts'
-import { canonicalText, compareKeys, keyText } from './product-key.ts'
+import { canonicalText, compareKeys, keyText, type ProductKey } from './product-key.ts'
 import { readProduct, userProblem, type ReadProduct } from './read-product.ts'
 
 export const DUPLICATE_ERROR = 'duplicate products detected, refresh and retry'
@@ -11,10 +11,12 @@ const BATCH_REFUSED = 'batch refused because of its duplicates, may be tried aga
 
 /**
  * How often a batch may lose one of its keys to another writer before it gives up. Each loss means
- * that somebody created or deleted one of the same products within the last milliseconds.
+ * that somebody created or deleted one of the same products within the last milliseconds, or that an
+ * id was given out twice: the next round makes new ones.
  */
 const MAX_ROUNDS = 20
-const MAX_PAUSE_MS = 10
+/** The pause before the next round grows, or many writers of the same products keep each other losing. */
+const PAUSE_MS = { first: 5, longest: 200 }
 
 export interface Batch {
   items: Item[]
@@ -54,7 +56,7 @@ export async function createProducts(
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const outcomes = await tryOnce(database, batch, options, rejected, candidates)
     if (outcomes) return outcomes
-    await sleep(Math.random() * MAX_PAUSE_MS)
+    await sleep(Math.random() * Math.min(PAUSE_MS.longest, PAUSE_MS.first * 2 ** round))
   }
   throw new ProductCopyError(
     'contended',
@@ -62,7 +64,7 @@ export async function createProducts(
   )
 }
 
-/** @returns the outcomes, or undefined when another writer took one of the keys in between */
+/** @returns the outcomes, or undefined when it has to be tried again in a new transaction */
 async function tryOnce(
   database: Database,
   batch: Batch,
@@ -72,38 +74,79 @@ async function tryOnce(
 ): Promise<Outcome[] | undefined> {
   try {
     return await database.inTransaction(async (trx) => {
-      const owners = await findOwners(database, trx, candidates)
-      const { outcomes, rows } = decide(batch, options.newId, rejected, candidates, owners)
-      await insert(database, trx, rows, batch.user)
+      const keys = candidates.map(({ product }) => product.key)
+      const owners = await findOwners(database, trx, keys)
+      const decided = decide(batch, options.newId, rejected, candidates, owners)
+      const winners = await insert(database, trx, decided.rows, batch)
+      const outcomes = decided.outcomes.map((outcome) => withWinner(outcome, winners))
       await options.beforeCommit?.(trx, outcomes)
       return outcomes
     })
   } catch (error) {
-    // The transaction is rolled back; the winner's row is read in a new one, in which it can be seen.
-    if (error instanceof KeyTaken) return undefined
+    if (error instanceof Taken) return undefined
     throw error
   }
 }
 
-class KeyTaken extends Error {}
+/** A key or an id was taken in between, and this transaction cannot go on. */
+class Taken extends Error {}
 
 async function findOwners(
   database: Database,
   trx: Transaction,
-  candidates: Candidate[],
+  keys: ProductKey[],
 ): Promise<Map<string, string>> {
-  if (candidates.length === 0) return new Map()
-  const keys = candidates.map(({ product }) => product.key)
+  if (keys.length === 0) return new Map()
   const owners = await database.dialect.findKeyOwners(trx, keys)
   return new Map(owners.map((owner) => [keyText(owner), owner.id]))
 }
 
-async function insert(database: Database, trx: Transaction, rows: NewProductRow[], user: User) {
-  if (rows.length === 0) return
+/**
+ * Inserts the rows whose keys are still free.
+ * @returns the winners' ids, by the ids of the rows whose keys were taken in between
+ */
+async function insert(
+  database: Database,
+  trx: Transaction,
+  rows: NewProductRow[],
+  { policy, user }: Batch,
+): Promise<Map<string, string>> {
+  const { dialect } = database
+  if (rows.length === 0) return new Map()
   rows.sort((a, b) => compareKeys(a.key, b.key))
-  const inserted = await database.dialect.insertKeys(trx, rows, user)
-  if (!inserted) throw new KeyTaken()
-  await database.dialect.insertProducts(trx, rows, user)
+  const inserted = new Set(await dialect.insertKeys(trx, rows, user))
+  const lost = rows.filter(({ id }) => !inserted.has(id))
+  if (lost.length > 0 && policy === 'fail') throw new Taken()
+  const winners = await findWinners(database, trx, lost)
+  const won = rows.filter(({ id }) => inserted.has(id))
+  if (won.length > 0 && !(await dialect.insertProducts(trx, won, user))) throw new Taken()
+  return winners
+}
+
+/** The transaction is READ COMMITTED: who was waited for can be seen now. */
+async function findWinners(
+  database: Database,
+  trx: Transaction,
+  lost: NewProductRow[],
+): Promise<Map<string, string>> {
+  const owners = await findOwners(
+    database,
+    trx,
+    lost.map(({ key }) => key),
+  )
+  const winners = new Map<string, string>()
+  for (const { id, key } of lost) {
+    const winner = owners.get(keyText(key))
+    // It was deleted again, or it was not the key but the id that was taken.
+    if (winner === undefined) throw new Taken()
+    winners.set(id, winner)
+  }
+  return winners
+}
+
+function withWinner(outcome: Outcome, winners: Map<string, string>): Outcome {
+  const winner = 'id' in outcome ? winners.get(outcome.id) : undefined
+  return winner === undefined ? outcome : { outcome: 'existing', id: winner }
 }
 
 /** Reads the items. What can never succeed has its outcome now; the rest are candidates. */

@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 import { chunkRows, cutChunks, expandItems, type ChunkRow, type ChunkSettings } from './chunks.ts'
-import { completeRequests, type RequestRow } from './request-status.ts'
+import { completeRequest, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
 
 /** Items of one page at the most: it is held in memory, and small chunks do not mean small pages. */
@@ -69,7 +69,7 @@ export async function expandPage(
     if (moved !== 1) return
     for (const slice of slices(chunks)) await trx('copy_chunk').insert(slice)
   })
-  if (ended) await completeRequests(database, request.id)
+  if (ended) await completeRequest(database, request.id)
 }
 
 function* slices(rows: ChunkRow[]): Generator<ChunkRow[]> {

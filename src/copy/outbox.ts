@@ -1,4 +1,5 @@
 import type { OutgoingMessage, Publisher } from '../broker.ts'
+import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 
 /** How long a process may hold a row that it is publishing before another one takes it. */
@@ -44,7 +45,7 @@ export async function publishWaiting(
   const sent = await Promise.allSettled(rows.map((row) => publisher.publish(message(outbox, row))))
   const taken = rows.filter((_, index) => sent[index]?.status === 'fulfilled')
   const refused = rows.filter((_, index) => sent[index]?.status === 'rejected')
-  await update(database, outbox, taken, { [outbox.mark]: database.dialect.now() })
+  await update(database, outbox, taken, marked(database, outbox))
   await update(database, outbox, refused, { claimed_until: database.dialect.now(REFUSED_MS) })
   const failure = sent.find((result) => result.status === 'rejected')
   if (failure) throw failure.reason
@@ -66,26 +67,62 @@ async function claim(database: Database, outbox: Outbox, limit: number): Promise
       .select<OutboxRow[]>('request_id', 'chunk_no', 'message_group', 'body')
     if (rows.length > 0) {
       await trx(outbox.table)
-        .whereIn(['request_id', 'chunk_no'], keys(rows))
+        .where(oneOf(rows))
         .update({ claimed_until: dialect.now(CLAIM_MS) })
     }
     return rows
   })
 }
 
+const marked = ({ knex, dialect }: Database, { table, mark }: Outbox) => ({
+  [mark]: dialect.now(),
+  ...(table === 'copy_chunk' && { sends: knex.raw('sends + 1') }),
+})
+
 async function update(database: Database, outbox: Outbox, rows: OutboxRow[], change: object) {
   if (rows.length === 0) return
-  await database.knex(outbox.table).whereIn(['request_id', 'chunk_no'], keys(rows)).update(change)
+  // Not what was made anew, or is to be published once more, while this was on its way.
+  const claimed = database.knex(outbox.table).whereNotNull('claimed_until')
+  await claimed.where(oneOf(rows)).update(change)
 }
 
-const keys = (rows: OutboxRow[]): [string, number][] =>
-  rows.map((row) => [row.request_id, row.chunk_no])
+/**
+ * Not as a list of pairs: MySQL compares a bigint with its text as two rounded numbers, but for a
+ * column alone against constants. Two requests of one moment could be taken for one.
+ */
+const oneOf = (rows: OutboxRow[]) => (where: Knex.QueryBuilder) => {
+  for (const { request_id, chunk_no } of rows) void where.orWhere({ request_id, chunk_no })
+}
 
 const message = (outbox: Outbox, row: OutboxRow): OutgoingMessage => ({
   topic: outbox.topic,
   group: row.message_group,
   body: row.body,
 })
+
+/** An answer may take so long before its chunk is sent again; after that twice as long, and so on. */
+const ANSWER_MS = 600_000
+const MAX_DOUBLINGS = 7
+
+/**
+ * Lets chunks be sent again whose answer is long overdue. A broker that lost power may have lost the
+ * message or the result; where it has not, and the consumers are just slow or stopped, a chunk that
+ * comes twice costs little.
+ */
+export async function sendOverdueAgain({ knex, dialect }: Database): Promise<number> {
+  return knex('copy_chunk')
+    .whereNull('completed_at')
+    .where((overdue) => {
+      for (let doublings = 0; doublings <= MAX_DOUBLINGS; doublings++) {
+        void overdue.orWhere((sent) => {
+          void sent
+            .where('sends', doublings < MAX_DOUBLINGS ? '=' : '>=', doublings + 1)
+            .where('sent_at', '<', dialect.now(-ANSWER_MS * 2 ** doublings))
+        })
+      }
+    })
+    .update({ sent_at: null, claimed_until: null })
+}
 
 /**
  * Lets everything be sent again that has no answer yet, for a broker that forgets when it stops: a

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { badInput, quoted } from '../errors.ts'
+import { badInput, ProductCopyError, quoted } from '../errors.ts'
 import type { Database, NewId, User } from '../database.ts'
 import { DUPLICATE_POLICIES, type DuplicatePolicy } from '../messages.ts'
 import { findBrands } from './brands.ts'
@@ -7,6 +7,8 @@ import { checkNameTemplate } from './name-template.ts'
 import { canonicalText } from './product-key.ts'
 import { userProblem } from './read-product.ts'
 
+/** How often a request is recorded at the most, when its id is taken. */
+const MAX_ROUNDS = 5
 /** Target brands of one request at the most. */
 const MAX_TARGETS = 1000
 
@@ -31,9 +33,7 @@ export async function recordCopyRequest(
   request: CopyRequest,
 ): Promise<{ id: string; repeated: boolean }> {
   const { sourceBrand, targetBrands } = await checkRequest(database, request)
-  const id = newId()
   const row = {
-    id,
     request_key: request.requestKey ?? null,
     content_hash: contentHash(sourceBrand, targetBrands, request),
     source_brand: sourceBrand,
@@ -43,24 +43,28 @@ export async function recordCopyRequest(
     user_id: request.user.id,
     user_name: request.user.name,
   }
-  // Without a key there is nothing to compare: the mall's records may be doubled.
-  if (row.request_key === null) {
-    await database.knex('copy_request').insert(row)
-    return { id, repeated: false }
-  }
-  await database.inTransaction((trx) =>
-    trx('copy_request').insert(row).onConflict('request_key').ignore(),
-  )
-  const kept = await database
-    .knex('copy_request')
-    .where({ request_key: row.request_key })
-    .first<{ id: string; content_hash: string }>('id', 'content_hash')
-  if (kept.content_hash !== row.content_hash) {
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const id = newId()
+    const recorded = await database.inTransaction((trx) =>
+      database.dialect.insertUnlessTaken(trx, 'copy_request', { id, ...row }),
+    )
+    if (recorded) return { id, repeated: false }
+    const kept = await findByKey(database, row.request_key)
+    if (!kept) continue
+    if (kept.content_hash === row.content_hash) return { id: kept.id, repeated: true }
     throw badInput(
       `request key ${quoted(request.requestKey)} was used for other content by request ${kept.id}`,
     )
   }
-  return { id: kept.id, repeated: kept.id !== id }
+  throw new ProductCopyError('contended', `no free id was found in ${MAX_ROUNDS} rounds`)
+}
+
+/** Without a key there is nothing to compare: the mall's records may be doubled. */
+async function findByKey({ knex }: Database, requestKey: string | null) {
+  if (requestKey === null) return undefined
+  return knex('copy_request')
+    .where({ request_key: requestKey })
+    .first<{ id: string; content_hash: string } | undefined>('id', 'content_hash')
 }
 
 /** Checks a request and finds its brands. @returns their names, as the brands write them */

@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
-import { countOutcomes, type ResultMessage } from '../messages.ts'
-import { completeRequests } from './request-status.ts'
+import { countOutcomes, isGivenUp, type ResultMessage } from '../messages.ts'
+import { completeRequest } from './request-status.ts'
 import { isId } from './read-product.ts'
 
 /**
@@ -31,12 +31,16 @@ export async function recordResult(
   const changed = await database
     .knex('copy_chunk')
     .where(key)
-    .whereNull('completed_at')
+    .where((open) => {
+      void open.whereNull('completed_at')
+      // A chunk that was given up may be sent again by hand, and this is its answer.
+      if (!isGivenUp(result)) void open.orWhere('failed', chunk.items)
+    })
     .update({
       outcomes: JSON.stringify(result.outcomes),
       ...countOutcomes(result.outcomes),
       completed_at: database.dialect.now(),
     })
-  await completeRequests(database, result.requestId)
+  await completeRequest(database, result.requestId)
   return changed === 1 ? 'recorded' : 'known'
 }

@@ -100,17 +100,15 @@ export function openRequests(database: Database, limit: number): Promise<string[
 }
 
 /**
- * Marks requests as done whose chunks are all done: one, or any.
+ * Marks a request as done when its chunks are all done.
  *
- * To be called for a request after each change that may have been its last one is committed: two
- * transactions that complete the last two chunks at the same moment do not see each other, but the
- * later of these calls sees both. A process that dies between the two leaves it to the job, which
- * calls it for all.
+ * To be called after each change that may have been its last one is committed: two transactions that
+ * complete the last two chunks at the same moment do not see each other, but the later of these calls
+ * sees both. A process that dies between the two leaves it to `completeRequests`.
  */
-export async function completeRequests(database: Database, requestId?: string): Promise<void> {
-  const { knex, dialect } = database
+export async function completeRequest({ knex, dialect }: Database, id: string): Promise<void> {
   await knex('copy_request')
-    .where(requestId === undefined ? {} : { id: requestId })
+    .where({ id })
     .whereNotNull('expanded_at')
     .whereNull('completed_at')
     .whereNotExists(
@@ -120,4 +118,19 @@ export async function completeRequests(database: Database, requestId?: string): 
         .whereNull('copy_chunk.completed_at'),
     )
     .update({ completed_at: dialect.now() })
+}
+
+/**
+ * Marks all requests as done whose chunks are all done.
+ *
+ * One by one: of several rows MySQL sees each as it is when its lock comes free, but their chunks as
+ * they were at the beginning. A request that is expanded meanwhile would seem to have none.
+ */
+export async function completeRequests(database: Database): Promise<void> {
+  const open = await database
+    .knex('copy_request')
+    .whereNotNull('expanded_at')
+    .whereNull('completed_at')
+    .pluck<string[]>('id')
+  for (const id of open) await completeRequest(database, id)
 }

@@ -32,17 +32,21 @@ export async function readSourceProducts(
       .where({ 'brand.name_key': canonicalText(brand), 'product.delete_status': 0 })
   const end =
     last ?? (await live().max<{ max: string | null }[]>({ max: 'product.id' }))[0]!.max ?? '0'
-  const products = await live()
+  const rows = await live()
     .where('product.id', '>', after)
     .where('product.id', '<=', end)
     .orderBy('product.id')
     .limit(limit)
-    .select<SourceProduct[]>(
+    .select<(Omit<SourceProduct, 'attributes'> & { attributes: string })[]>(
       'product.id',
       'product.name',
       'product.model',
       'product.price',
       'product.attributes',
     )
+  const products = rows.map((row) => ({
+    ...row,
+    attributes: JSON.parse(row.attributes) as SourceProduct['attributes'],
+  }))
   return { products, last: end }
 }

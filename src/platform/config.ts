@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module'
 import type { ErrorObject } from 'ajv'
 import { Type, type Static } from 'typebox'
-import { ProductCopyError, quoted } from '../errors.ts'
+import { errorText, ProductCopyError, quoted } from '../errors.ts'
 import { MAX_CHUNK_SIZE } from '../messages.ts'
+import { readDatabaseUrl } from './database-url.ts'
+import { readRedisUrl } from './redis.ts'
 
 // env-schema is CommonJS with `export =`, which a named import cannot take under every loader.
 const envSchema = createRequire(import.meta.url)('env-schema') as typeof import('env-schema')
@@ -16,6 +18,49 @@ const ConfigSchema = Type.Object({
     default: './data',
     description: 'Folder of the embedded database; created when it does not exist.',
   }),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      description: 'The database. Without it, the embedded one in DATA_DIR.',
+    }),
+  ),
+  DATABASE_POOL: Type.Integer({
+    minimum: 2,
+    maximum: 100,
+    default: 10,
+    description: 'Connections to the database at the most, of each process.',
+  }),
+  ROCKETMQ_ENDPOINTS: Type.Optional(
+    Type.String({
+      // One: the client makes a host of several that gRPC cannot look up.
+      pattern: '^[^:;/\\s]+:\\d{1,5}$',
+      allowed: 'host:port of the RocketMQ proxy',
+      description: 'The RocketMQ 5 proxy (gRPC). Without it, the broker in the process.',
+    }),
+  ),
+  ROCKETMQ_ACCESS_KEY: Type.Optional(Type.String({ description: 'Who signs in to RocketMQ.' })),
+  ROCKETMQ_SECRET_KEY: Type.Optional(
+    Type.String({ description: 'The secret that belongs to it.' }),
+  ),
+  ROCKETMQ_TLS: Type.Boolean({ default: false, description: 'Whether the proxy is met with TLS.' }),
+  ROCKETMQ_PREFIX: Type.String({
+    pattern: '^[A-Za-z0-9_-]{0,60}$',
+    allowed: 'at most 60 letters, digits, _ and -',
+    default: '',
+    description: 'Put before the names of topics and consumer groups.',
+  }),
+  REDIS_URL: Type.Optional(
+    Type.String({
+      description: 'Redis: leases of worker ids, and live progress between processes.',
+    }),
+  ),
+  WORKER_ID: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1023,
+      description:
+        'Worker id of this process, which no other one has; instead of a lease in Redis.',
+    }),
+  ),
   CHUNK_SIZE: Type.Integer({
     minimum: 1,
     maximum: MAX_CHUNK_SIZE,
@@ -28,6 +73,12 @@ const ConfigSchema = Type.Object({
     default: 8,
     description: 'Message groups over which the product keys are spread; best as many as queues.',
   }),
+  CONCURRENCY: Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 4,
+    description: 'Messages that a consumer process has in hand at a time, of each topic.',
+  }),
   LOG_LEVEL: Type.Enum(LOG_LEVELS, {
     default: 'info',
     description: 'What is logged to stderr: fatal, error, warn, info, debug or silent.',
@@ -37,31 +88,76 @@ export type Config = Static<typeof ConfigSchema>
 
 /**
  * Reads the environment. This is the only reader of `process.env`.
- * @throws ProductCopyError `could-not-run` that names every wrong variable at once
+ * @throws ProductCopyError `could-not-run` that names every wrong variable, one a line, and no secret
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const problems = new Set<string>()
+  let config: Config | undefined
   try {
-    return envSchema<Config>({ schema: ConfigSchema, data: { ...env }, env: false })
+    config = envSchema<Config>({
+      schema: ConfigSchema,
+      data: withoutEmpty(env),
+      env: false,
+      // Ours, for the messages below; the validator knows nothing of them.
+      ajv: { customOptions: (ajv) => ajv.addVocabulary(['allowed']) },
+    })
   } catch (cause) {
     const errors = (cause as { errors?: ErrorObject[] }).errors
     if (!errors) throw cause
-    const problems = new Set(errors.map((error) => problem(error, env)))
-    throw new ProductCopyError('could-not-run', [...problems].join('. '), { cause })
+    for (const error of errors) problems.add(problem(error, env))
+  }
+  for (const text of furtherProblems(withoutEmpty(env))) problems.add(text)
+  if (config && problems.size === 0) return config
+  throw new ProductCopyError('could-not-run', [...problems].join('\n'))
+}
+
+/** An empty variable that has no default is one that is not set: compose files write such. */
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const required: string[] = ConfigSchema.required
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== '' || required.includes(name)),
+  )
+}
+
+/** What a schema cannot say. None of these texts repeats a secret. */
+function* furtherProblems(env: NodeJS.ProcessEnv): Generator<string> {
+  const urls = [
+    [readDatabaseUrl, env['DATABASE_URL']],
+    [readRedisUrl, env['REDIS_URL']],
+  ] as const
+  for (const [read, url] of urls) {
+    try {
+      if (url !== undefined) read(url)
+    } catch (error) {
+      yield errorText(error)
+    }
+  }
+  for (const [one, other] of [
+    ['ROCKETMQ_ACCESS_KEY', 'ROCKETMQ_SECRET_KEY'],
+    ['ROCKETMQ_SECRET_KEY', 'ROCKETMQ_ACCESS_KEY'],
+  ] as const) {
+    if (env[one] && !env[other]) yield `${one} is set without ${other}: set both, or none`
   }
 }
 
-function problem(error: ErrorObject, env: NodeJS.ProcessEnv): string {
-  const name = error.instancePath.slice(1) as keyof Config
-  return `${name} is ${quoted(env[name] ?? '')}; it must be ${allowed(ConfigSchema.properties[name])}`
-}
-
-function allowed(schema: {
+interface Rule {
   type?: string
   enum?: unknown[]
   minimum?: number
   maximum?: number
-}): string {
-  if (schema.enum) return `one of ${schema.enum.join(', ')}`
-  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
+  allowed?: string
+}
+
+function problem(error: ErrorObject, env: NodeJS.ProcessEnv): string {
+  const name = error.instancePath.slice(1) as keyof Config
+  const rule = ConfigSchema.properties[name] as Rule
+  return `${name} is ${quoted(env[name] ?? '')}; it must be ${allowed(rule)}`
+}
+
+function allowed(rule: Rule): string {
+  if (rule.allowed !== undefined) return rule.allowed
+  if (rule.enum) return `one of ${rule.enum.join(', ')}`
+  if (rule.type === 'boolean') return 'true or false'
+  if (rule.type === 'integer') return `a whole number from ${rule.minimum} to ${rule.maximum}`
   return 'a text that is not empty'
 }

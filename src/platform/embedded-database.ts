@@ -20,6 +20,7 @@ const PGliteClient = require('knex-pglite') as typeof Knex.Client
 
 const DATABASE_FOLDER = 'pglite'
 const BIGINT_OID = 20
+const JSONB_OID = 3802
 const CREATE_TIMEOUT_MS = 60_000
 
 /**
@@ -61,7 +62,7 @@ export async function openEmbeddedDatabase(
       await createDatabase(location)
     }
     database = await connect(location, lock.release)
-    await migrate(database, 'postgres')
+    await migrate(database)
     return database
   } catch (cause) {
     await (database ? database.close() : lock.release())
@@ -113,8 +114,8 @@ async function removeUnfinished(folder: string): Promise<void> {
 async function connect(location: string, release: () => Promise<void>): Promise<Database> {
   const pglite = await PGlite.create(location, {
     startParams: [...PGlite.defaultStartParams, ...START_PARAMS],
-    // Ids are 64-bit: a number would round them.
-    parsers: { [BIGINT_OID]: (text: string) => text },
+    // Ids are 64-bit: a number would round them. JSON is parsed by who reads it, on each database.
+    parsers: { [BIGINT_OID]: (text: string) => text, [JSONB_OID]: (text: string) => text },
   })
   const knex = knexFactory({
     client: PGliteClient,

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { errorText } from '../errors.ts'
+import { backoff } from './backoff.ts'
+import type { DatabaseWatch } from './database-watch.ts'
+import { createFaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
 
 export interface Loop {
@@ -7,20 +9,30 @@ export interface Loop {
   stop(): Promise<void>
 }
 
-const BACKOFF_MS = { first: 100, longest: 10_000 }
+export interface LoopOptions {
+  logger: Logger
+  /** No step is begun while the database is away. */
+  watch: DatabaseWatch
+  /** Milliseconds before the next step when there was nothing to do. */
+  idleMs: number
+}
+
+const BACKOFF_MS = { first: 100, longest: 5000 }
 
 /**
  * Runs a step again and again until it is stopped: at once while there is work, after `idleMs` when
- * the step says that there was none. A step that fails is tried again after a growing pause; the
- * fault is logged when it begins, at its 2nd, 4th, 8th ... repetition, and when it ends.
+ * the step says that there was none. A step that fails is tried again after a growing pause.
  */
 export function startLoop(
   name: string,
-  logger: Logger,
-  idleMs: number,
+  { logger, watch, idleMs }: LoopOptions,
   step: () => Promise<'worked' | 'idle'>,
 ): Loop {
   const stopping = new AbortController()
+  const fault = createFaultLog(logger.child({ loop: name }), {
+    fails: 'step failed, trying again',
+    over: 'steps succeed again',
+  })
   const pause = (ms: number) =>
     sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
 
@@ -28,19 +40,23 @@ export function startLoop(
     let failures = 0
     while (!stopping.signal.aborted) {
       try {
+        await watch.ready(stopping.signal)
         const did = await step()
-        if (failures > 0) logger.info({ loop: name, failures }, 'the fault is over')
+        if (did === 'idle') {
+          await pause(idleMs)
+          continue
+        }
+        // Only a step that had work to do shows that the fault is over.
         failures = 0
+        fault.worked()
+        watch.worked()
         // Even a loop that always has work lets timers and signals have their turn.
-        if (did === 'idle') await pause(idleMs)
-        else await nextTurn()
+        await nextTurn()
       } catch (error) {
         if (stopping.signal.aborted) return
-        failures++
-        if (Number.isInteger(Math.log2(failures))) {
-          logger.error({ loop: name, failures, err: errorText(error) }, 'step failed, trying again')
-        }
-        await pause(Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** (failures - 1)))
+        if (await watch.isAway(error)) continue
+        fault.failed(error)
+        await pause(backoff(BACKOFF_MS, ++failures))
       }
     }
   }

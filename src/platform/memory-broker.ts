@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
+import { backoff } from './backoff.ts'
 
 export interface MemoryBrokerOptions {
   /** Each topic with its consumer groups: a group gets what is published from now on. */
@@ -18,11 +19,12 @@ export interface MemoryBrokerOptions {
  * lost is published again by whoever has it in a database.
  */
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
-  const { topics, queues = 8, capacity = 16, backoff = { first: 200, longest: 30_000 } } = options
+  const { topics, queues = 8, capacity = 16 } = options
+  const pauses = options.backoff ?? { first: 200, longest: 30_000 }
   const groups = new Map<string, ConsumerGroup>()
   for (const [topic, names] of Object.entries(topics)) {
     for (const name of names) {
-      groups.set(`${topic} ${name}`, new ConsumerGroup(queues, capacity, backoff))
+      groups.set(`${topic} ${name}`, new ConsumerGroup(queues, capacity, pauses))
     }
   }
   const groupsOf = (topic: string) => topics[topic]?.map((name) => groups.get(`${topic} ${name}`)!)
@@ -33,10 +35,10 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
       if (!receivers) throw new Error(`there is no topic ${message.topic}`)
       await Promise.all(receivers.map((group) => group.publish(message)))
     },
-    subscribe(topic, consumerGroup, handle) {
+    subscribe(topic, consumerGroup, handle, ready = () => Promise.resolve()) {
       const group = groups.get(`${topic} ${consumerGroup}`)
       if (!group) throw new Error(`topic ${topic} has no consumer group ${consumerGroup}`)
-      return Promise.resolve(group.subscribe(handle))
+      return Promise.resolve(group.subscribe(handle, ready))
     },
     async close() {
       await Promise.all([...groups.values()].map((group) => group.close()))
@@ -56,6 +58,8 @@ interface Queue {
 
 interface Member {
   handle: Handler
+  ready: (stopping: AbortSignal) => Promise<void>
+  stopping: AbortController
   inHand: Set<Promise<void>>
 }
 
@@ -71,9 +75,9 @@ class ConsumerGroup {
   #turn = 0
   #closed = false
 
-  constructor(queues: number, capacity: number, backoff: { first: number; longest: number }) {
+  constructor(queues: number, capacity: number, pauses: { first: number; longest: number }) {
     this.#capacity = capacity
-    this.#backoff = backoff
+    this.#backoff = pauses
     this.#queues = Array.from({ length: queues }, () => ({
       messages: [],
       attempts: 0,
@@ -95,14 +99,15 @@ class ConsumerGroup {
     return Promise.resolve()
   }
 
-  subscribe(handle: Handler): Subscription {
-    const member: Member = { handle, inHand: new Set() }
+  subscribe(handle: Handler, ready: Member['ready']): Subscription {
+    const member: Member = { handle, ready, stopping: new AbortController(), inHand: new Set() }
     this.#members.push(member)
     for (const queue of this.#queues) this.#deliver(queue)
     return {
       stop: async () => {
         const index = this.#members.indexOf(member)
         if (index >= 0) this.#members.splice(index, 1)
+        member.stopping.abort()
         await Promise.all(member.inHand)
       },
     }
@@ -112,6 +117,7 @@ class ConsumerGroup {
     this.#closed = true
     for (const retry of this.#retries) clearTimeout(retry)
     const members = this.#members.splice(0)
+    for (const member of members) member.stopping.abort()
     for (const queue of this.#queues) {
       for (const { settle } of queue.waiting.splice(0)) settle(closed())
     }
@@ -130,16 +136,30 @@ class ConsumerGroup {
     const member = this.#members[this.#turn++ % this.#members.length]
     if (!member) return
     queue.busy = true
-    queue.attempts++
-    // In a later turn of the event loop: the embedded database answers without one, and timers and
-    // signals would wait until the last message is handled.
-    const handled = nextTurn().then(() => member.handle({ ...message, attempt: queue.attempts }))
-    const settled = handled.then(
-      () => this.#done(queue),
-      () => this.#retryLater(queue),
-    )
+    const settled = this.#settle(queue, message, member)
     member.inHand.add(settled)
     void settled.then(() => member.inHand.delete(settled))
+  }
+
+  async #settle(queue: Queue, message: OutgoingMessage, member: Member): Promise<void> {
+    const stopping = member.stopping.signal
+    // In a later turn of the event loop: the embedded database answers without one, and timers and
+    // signals would wait until the last message is handled.
+    await nextTurn()
+    try {
+      await member.ready(stopping)
+    } catch {
+      // Not even begun: another member may have it at once.
+      queue.busy = false
+      return this.#deliver(queue)
+    }
+    queue.attempts++
+    try {
+      await member.handle({ ...message, attempt: queue.attempts }, stopping)
+      this.#done(queue)
+    } catch {
+      this.#retryLater(queue)
+    }
   }
 
   #done(queue: Queue): void {
@@ -156,14 +176,13 @@ class ConsumerGroup {
 
   #retryLater(queue: Queue): void {
     if (this.#closed) return
-    const { first, longest } = this.#backoff
     const retry = setTimeout(
       () => {
         this.#retries.delete(retry)
         queue.busy = false
         this.#deliver(queue)
       },
-      Math.min(longest, first * 2 ** (queue.attempts - 1)),
+      backoff(this.#backoff, queue.attempts),
     )
     this.#retries.add(retry)
   }

@@ -1,10 +1,23 @@
 import type { Knex } from 'knex'
 import type { Dialect, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
 import type { ProductKey } from '../copy/product-key.ts'
+import { isOutOfReach } from './database-errors.ts'
 
 /** PostgreSQL, and PGlite, which is PostgreSQL. Rows travel as one JSON text: measured fastest. */
 export function postgresDialect(knex: Knex): Dialect {
-  return { findKeyOwners, insertKeys, insertProducts, now: now(knex), isRetryable, isDuplicate }
+  return {
+    name: 'postgres',
+    findKeyOwners,
+    insertKeys,
+    insertProducts,
+    insertUnlessTaken,
+    now: now(knex),
+    isRetryable,
+    isAway,
+    isUnfit,
+    tryMigrationLock,
+    releaseMigrationLock: () => Promise.resolve(),
+  }
 }
 
 /**
@@ -24,19 +37,24 @@ async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyO
   return found.rows
 }
 
-/** `on conflict do nothing`: a lost race leaves no error in the database's log. */
-async function insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {
-  const inserted = await trx.raw<{ rowCount: number }>(
+/** `on conflict do nothing`, here and below: a lost race leaves no error in the database's log. */
+async function insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]> {
+  const inserted = await trx.raw<{ rows: { id: string }[] }>(
     `insert into product_unique (id, name, model, user_id, user_name)
      select id, name, model, ?, ?
        from json_to_recordset(?::text::json) as k (id bigint, name text, model text)
-     on conflict on constraint ux_name_model do nothing`,
+     on conflict do nothing
+     returning id`,
     [user.id, user.name, JSON.stringify(rows.map(({ id, key }) => ({ id, ...key })))],
   )
-  return inserted.rowCount === rows.length
+  return inserted.rows.map(({ id }) => id)
 }
 
-async function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<void> {
+async function insertProducts(
+  trx: Transaction,
+  rows: NewProductRow[],
+  user: User,
+): Promise<boolean> {
   const values = rows.map((row) => ({
     id: row.id,
     brand_id: row.brandId,
@@ -46,14 +64,21 @@ async function insertProducts(trx: Transaction, rows: NewProductRow[], user: Use
     attributes: row.attributes,
     source_product_id: row.sourceProductId,
   }))
-  await trx.raw(
+  const inserted = await trx.raw<{ rowCount: number }>(
     `insert into product
        (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
      select p.*, ?, ?
        from json_to_recordset(?::text::json) as p (id bigint, brand_id bigint, name text,
-         model text, price numeric, attributes jsonb, source_product_id bigint)`,
+         model text, price numeric, attributes jsonb, source_product_id bigint)
+     on conflict do nothing`,
     [user.id, user.name, JSON.stringify(values)],
   )
+  return inserted.rowCount === rows.length
+}
+
+async function insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean> {
+  const inserted: unknown = await trx(table).insert(row).onConflict().ignore()
+  return (inserted as { rowCount: number }).rowCount === 1
 }
 
 const now =
@@ -65,10 +90,48 @@ const now =
 const RETRYABLE = new Set(['40001', '40P01', '55P03'])
 
 function isRetryable(error: unknown): boolean {
-  return RETRYABLE.has((error as { code?: string }).code ?? '')
+  return RETRYABLE.has(codeOf(error))
 }
 
-function isDuplicate(error: unknown, constraint: string): boolean {
-  const { code, constraint: violated } = error as { code?: string; constraint?: string }
-  return code === '23505' && violated === constraint
+/** Connection exceptions, insufficient resources (disk, memory, connections), system errors, refused log-ins. */
+const AWAY_CLASSES = new Set(['08', '53', '58', '28'])
+const AWAY = new Set([
+  '25006', // read_only_sql_transaction: a server that has become a standby
+  '25P03', // idle_in_transaction_session_timeout
+  '25P04', // transaction_timeout
+  '3D000', // invalid_catalog_name: the database is not there
+  '3F000', // invalid_schema_name
+  '42501', // insufficient_privilege
+  '42703', // undefined_column: not migrated yet
+  '42P01', // undefined_table: not migrated yet
+  '57014', // query_canceled: statement_timeout, too
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now: starting up, recovering
+  '57P04', // database_dropped
+  '57P05', // idle_session_timeout
+])
+
+function isAway(error: unknown): boolean {
+  const code = codeOf(error)
+  return isOutOfReach(error) || AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2))
+}
+
+/** 53: full, out of memory. 42: rights are missing, or tables and columns. */
+const isUnfit = (error: unknown): boolean =>
+  /^(25006|53[^3]..|42...)$/.test(codeOf(error)) && isAway(error)
+
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? ''
+
+/** A number of our own. The lock is held until the transaction ends. */
+const MIGRATION_LOCK = 7_310_245_118
+
+async function tryMigrationLock(trx: Transaction): Promise<boolean> {
+  // A migration may take as long as it does.
+  await trx.raw('set local statement_timeout = 0')
+  const { rows } = await trx.raw<{ rows: { taken: boolean }[] }>(
+    'select pg_try_advisory_xact_lock(?) as taken',
+    [MIGRATION_LOCK],
+  )
+  return rows[0]!.taken
 }

@@ -6,9 +6,15 @@ const WORKER_BITS = 10n
 const SEQUENCE_BITS = 12n
 const MAX_SEQUENCE = (1 << Number(SEQUENCE_BITS)) - 1
 
+/** Worker ids are 0 to one less than this. */
+export const WORKER_IDS = 1 << Number(WORKER_BITS)
+
 export interface SnowflakeOptions {
-  /** 0 to 1023; no two processes may have the same one at the same time. */
-  workerId: number
+  /**
+   * 0 to 1023; no two processes may have the same one at the same time. A function is asked for each
+   * id, for a worker id that may change.
+   */
+  workerId: number | (() => number)
   /** Every new id is greater than this one: the greatest that was ever given out, where it is known. */
   after?: string
   /** Milliseconds since 1970. (Default: the system's clock) */
@@ -20,14 +26,18 @@ export interface SnowflakeOptions {
  * them back, and when a millisecond's sequence is used up the next one is borrowed.
  */
 export function createSnowflake({ workerId, after, now = Date.now }: SnowflakeOptions): NewId {
-  if (!Number.isInteger(workerId) || workerId < 0 || workerId >= 1 << Number(WORKER_BITS)) {
-    throw new RangeError(`worker id ${workerId} is not an integer from 0 to 1023`)
-  }
+  const workerNow = typeof workerId === 'number' ? () => workerId : workerId
+  let worker = checked(workerNow())
   let last = after === undefined ? 0 : millisecondsOf(after)
   // An id of the same millisecond may have been given out by another worker: begin with the next one.
   let sequence = MAX_SEQUENCE
   return () => {
     const time = now() - EPOCH_MS
+    if (workerNow() !== worker) {
+      worker = checked(workerNow())
+      // A smaller worker id makes smaller ids within the same millisecond.
+      sequence = MAX_SEQUENCE
+    }
     if (time > last) {
       last = time
       sequence = 0
@@ -37,8 +47,15 @@ export function createSnowflake({ workerId, after, now = Date.now }: SnowflakeOp
     } else {
       sequence++
     }
-    return id(last, workerId, sequence)
+    return id(last, worker, sequence)
   }
+}
+
+function checked(workerId: number): number {
+  if (!Number.isInteger(workerId) || workerId < 0 || workerId >= WORKER_IDS) {
+    throw new RangeError(`worker id ${workerId} is not an integer from 0 to ${WORKER_IDS - 1}`)
+  }
+  return workerId
 }
 
 const id = (time: number, workerId: number, sequence: number): string =>

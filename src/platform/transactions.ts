@@ -18,15 +18,34 @@ export function transactions(
     async inTransaction(work) {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await knex.transaction(work, { isolationLevel: 'read committed' })
+          return await runOnce(knex, work, 'read committed')
         } catch (error) {
           if (attempt === MAX_ATTEMPTS || !dialect.isRetryable(error)) throw error
           await sleep(backoff(attempt))
         }
       }
     },
-    inSnapshot: (work: (trx: Transaction) => Promise<never>) =>
-      knex.transaction(work, { isolationLevel: 'repeatable read', readOnly: true }),
+    // Not `readOnly`: knex leaves out the comma that MySQL wants there.
+    inSnapshot: (work) => runOnce(knex, work, 'repeatable read'),
+  }
+}
+
+/** @throws what `work` threw, even when the ROLLBACK fails, as it does on a lost connection */
+async function runOnce<T>(
+  knex: Knex,
+  work: (trx: Transaction) => Promise<T>,
+  isolationLevel: Knex.IsolationLevels,
+): Promise<T> {
+  let failure: { error: unknown } | undefined
+  const remembering = (trx: Transaction) =>
+    work(trx).catch((error: unknown) => {
+      failure = { error }
+      throw error
+    })
+  try {
+    return await knex.transaction(remembering, { isolationLevel })
+  } catch (error) {
+    throw failure ? failure.error : error
   }
 }
 

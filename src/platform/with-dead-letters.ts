@@ -1,16 +1,26 @@
-import type { Delivery, Handler } from '../broker.ts'
+import type { Delivery, Handler, Subscriber } from '../broker.ts'
 import { keepDeadLetter } from '../copy/dead-letters.ts'
 import type { Database, NewId, Transaction } from '../database.ts'
 import { errorText, isForeseen } from '../errors.ts'
+import type { DatabaseWatch } from './database-watch.ts'
 import type { Logger } from './logger.ts'
 
 /** Deliveries of one message before it goes to the dead letters. */
 const MAX_ATTEMPTS = 10
 
-export interface MessageHandling<M> {
+/** How often the database may go away while a message is handled, before that is the message's fault. */
+const MAX_LOSSES = 5
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  subscriber: Subscriber
   database: Database
+  watch: DatabaseWatch
   newId: NewId
   logger: Logger
+}
+
+export interface MessageHandling<M> extends Omit<ConsumerParts, 'subscriber'> {
   read: (delivery: Delivery) => M
   handle: (message: M) => Promise<void>
   /** Answers for a message that is given up, together with keeping it. */
@@ -21,33 +31,50 @@ export interface MessageHandling<M> {
  * Reads and handles a message. What can never be handled goes to the dead letters at once, and what
  * failed too often goes there at last, so that neither blocks its queue for ever. When it cannot be
  * kept there either, the message comes again.
+ *
+ * While the database is away the message stays in hand: it is not its fault, and uses up no attempt.
  */
 export function withDeadLetters<M>(handling: MessageHandling<M>): Handler {
-  const { read, handle, logger } = handling
-  return async (delivery) => {
-    let message: M | undefined
-    try {
-      message = read(delivery)
-      await handle(message)
-    } catch (error) {
-      const { topic, attempt } = delivery
-      const failure = { topic, attempt, err: errorText(error) }
-      if (isForeseen(error, 'unreadable-message')) {
-        logger.warn(failure, 'message is kept as a dead letter')
-        await keep(handling, delivery, undefined, errorText(error))
-      } else if (attempt >= MAX_ATTEMPTS) {
-        logger.error(failure, 'attempts are used up, message is kept as a dead letter')
-        await keep(
-          handling,
-          delivery,
-          message,
-          `gave up after ${attempt} attempts: ${errorText(error)}`,
-        )
-      } else {
-        if (Number.isInteger(Math.log2(attempt))) logger.warn(failure, 'message will come again')
-        throw error
+  const { read, handle, watch, database } = handling
+  return async (delivery, stopping) => {
+    let losses = 0
+    for (;;) {
+      let message: M | undefined
+      try {
+        message = read(delivery)
+        await handle(message)
+        return watch.worked()
+      } catch (error) {
+        // A message that takes the database down each time uses up attempts after all.
+        if (losses < MAX_LOSSES && (await watch.isAway(error))) {
+          if (!database.dialect.isUnfit(error)) losses++
+          await watch.ready(stopping)
+        } else return fail(handling, delivery, message, error)
       }
     }
+  }
+}
+
+/** @throws the error, when the message is to come again */
+async function fail<M>(
+  handling: MessageHandling<M>,
+  delivery: Delivery,
+  message: M | undefined,
+  error: unknown,
+): Promise<void> {
+  const { logger } = handling
+  const { topic, attempt } = delivery
+  const failure = { topic, attempt, err: errorText(error) }
+  if (isForeseen(error, 'unreadable-message')) {
+    logger.warn(failure, 'message is kept as a dead letter')
+    await keep(handling, delivery, undefined, errorText(error))
+  } else if (attempt >= MAX_ATTEMPTS) {
+    logger.error(failure, 'attempts are used up, message is kept as a dead letter')
+    const reason = `gave up after ${attempt} attempts: ${errorText(error)}`
+    await keep(handling, delivery, message, reason)
+  } else {
+    if (Number.isInteger(Math.log2(attempt))) logger.warn(failure, 'message will come again')
+    throw error
   }
 }
 

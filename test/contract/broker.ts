@@ -121,6 +121,42 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       expect(counts.second).toBeGreaterThan(0)
     })
 
+    test('takes no message while its consumer is not ready, and uses up no attempt', async () => {
+      let ready = false
+      const attempts: number[] = []
+      const handle = async ({ attempt }: Delivery) => {
+        attempts.push(attempt)
+        await Promise.resolve()
+      }
+      const wait = async () => {
+        while (!ready) await sleep(10)
+      }
+      await broker.subscribe(topic, groups[0], handle, wait)
+      await publish('shard-1', 'a')
+      await sleep(300)
+      expect(attempts).toEqual([])
+      ready = true
+      await until('it is handled', () => attempts.length === 1)
+      expect(attempts).toEqual([1])
+    })
+
+    test('a stop ends the waiting of a handler, and the message comes to another one', async () => {
+      let waiting = false
+      const holding = await broker.subscribe(topic, groups[0], async (_, stopping) => {
+        waiting = true
+        await sleep(60_000, undefined, { signal: stopping })
+      })
+      await publish('shard-1', 'a')
+      await until('it is in hand', () => waiting)
+      await holding.stop()
+      const bodies: string[] = []
+      await broker.subscribe(topic, groups[0], async ({ body }) => {
+        bodies.push(body)
+        await Promise.resolve()
+      })
+      await until('it is handled', () => bodies.length === 1)
+    })
+
     test('a stopped subscription settles what is in hand; the next one gets the rest', async () => {
       const first: string[] = []
       const second: string[] = []

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { answerChunk } from '../../src/copy/answer-chunk.ts'
 import { audit } from '../../src/copy/audit.ts'
 import { ensureBrands, listBrands } from '../../src/copy/brands.ts'
+import { recordCopyRequest } from '../../src/copy/record-request.ts'
 import { DUPLICATE_ERROR } from '../../src/copy/create-products.ts'
 import { deleteProduct } from '../../src/copy/delete-product.ts'
-import { publishWaiting, type Outbox } from '../../src/copy/outbox.ts'
+import { publishWaiting, sendOverdueAgain, type Outbox } from '../../src/copy/outbox.ts'
 import type { Database, NewId } from '../../src/database.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
@@ -46,12 +47,13 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         expect(outcome).toEqual({ outcome: 'created', id: expect.stringMatching(/^\d+$/) })
         const [product] = await database.knex('product').select<Record<string, unknown>[]>()
         const [key] = await database.knex('product_unique').select<Record<string, unknown>[]>()
+        // JSON and 64-bit numbers come as text.
+        expect(JSON.parse(product!['attributes'] as string)).toEqual(given.attributes)
         expect(product).toMatchObject({
           id: idsOf([outcome!])[0],
           name: ' Galaxy  S10 ',
           model: 'SM-G973F',
           price: '9.90',
-          attributes: { color: 'blau', sizes: [1, 2.5], nested: { a: null } },
           source_product_id: '9007199254740993',
           user_id: '7',
           user_name: 'Ann',
@@ -246,7 +248,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         },
       })
 
-      test('a batch that loses a key reads again in a new transaction', async () => {
+      test('a batch that loses a key is told the winner', async () => {
         const [winner] = await create(database, newId, [item('B')])
         const outcomes = await create(staleReads(1), newId, [item('A'), item('B'), item('C')])
         expect(outcomes.map(({ outcome }) => outcome)).toEqual(['created', 'existing', 'created'])
@@ -270,7 +272,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
           rounds++
           if (rounds === 2) await deleteProduct(database, idsOf([winner!])[0]!)
         }
-        const outcomes = await create(staleReads(1, between), newId, [item('B')])
+        const outcomes = await create(staleReads(2, between), newId, [item('B')])
         expect(outcomes[0]).toMatchObject({ outcome: 'created' })
         expect(await audit(database)).toEqual({ liveProducts: 1, ...CLEAN })
       })
@@ -281,6 +283,72 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
           create(staleReads(Number.POSITIVE_INFINITY), newId, [item('A'), item('B')]),
         ).rejects.toMatchObject({ code: 'contended' })
         expect(await liveCount()).toBe(1)
+      })
+    })
+
+    describe('an id that was given out twice', () => {
+      /** Gives these ids first, as a process whose worker id another one has too. */
+      const giving = (ids: string[]): NewId => {
+        const left = [...ids]
+        return () => left.shift() ?? newId()
+      }
+
+      test('of a live product: the batch gets new ids, and is no duplicate', async () => {
+        const [live] = await create(database, newId, [item('A')])
+        const id = idsOf([live!])[0]!
+        for (const policy of ['return-existing', 'fail'] as const) {
+          const outcomes = await create(
+            database,
+            giving([newId(), id]),
+            [item(`B ${policy}`), item(`C ${policy}`)],
+            { policy },
+          )
+          expect(outcomes.map(({ outcome }) => outcome)).toEqual(['created', 'created'])
+          expect(idsOf(outcomes)).not.toContain(id)
+        }
+        expect(await audit(database)).toEqual({ liveProducts: 5, ...CLEAN })
+      })
+
+      test('of a deleted product: the same', async () => {
+        const [deleted] = await create(database, newId, [item('A')])
+        const id = idsOf([deleted!])[0]!
+        await deleteProduct(database, id)
+        const [outcome] = await create(database, giving([id]), [item('A')])
+        expect(outcome).toMatchObject({ outcome: 'created' })
+        expect(idsOf([outcome!])).not.toEqual([id])
+        expect(await audit(database)).toEqual({ liveProducts: 1, ...CLEAN })
+      })
+
+      test('again and again: the batch gives up, and has written nothing', async () => {
+        const [live] = await create(database, newId, [item('A')])
+        const id = idsOf([live!])[0]!
+        await expect(create(database, () => id, [item('B')])).rejects.toMatchObject({
+          code: 'contended',
+        })
+        expect(await liveCount()).toBe(1)
+      })
+
+      test('of a brand or a request: those get another one', async () => {
+        const brands = await ensureBrands(database, newId, ['Aurora'])
+        const taken = brands.get('aurora')!.id
+        const more = await ensureBrands(database, giving([taken]), ['Borealis'])
+        expect(more.get('borealis')!.id).not.toBe(taken)
+        const request = {
+          sourceBrand: 'Acme',
+          targetBrands: ['Aurora'],
+          nameTemplate: '{brand} {name}',
+          policy: 'return-existing' as const,
+          user: USER,
+        }
+        const first = await recordCopyRequest(database, newId, request)
+        for (const requestKey of [undefined, 'key']) {
+          const second = await recordCopyRequest(database, giving([first.id]), {
+            ...request,
+            requestKey,
+          })
+          expect(second).toMatchObject({ repeated: false })
+          expect(second.id).not.toBe(first.id)
+        }
       })
     })
 
@@ -312,6 +380,18 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         expect(await create(database, newId, [item('Phone')])).toEqual([
           { outcome: 'existing', id: idsOf([second!])[0] },
         ])
+      })
+
+      test('takes no other product, however near its id', async () => {
+        const items = Array.from({ length: 64 }, (_, i) => item(`P${i}`))
+        const ids = idsOf(await create(database, newId, items))
+        await deleteProduct(database, ids[31]!)
+        const live = await database
+          .knex('product')
+          .where({ delete_status: 0 })
+          .pluck<string[]>('id')
+        expect(live.sort()).toEqual(ids.filter((id) => id !== ids[31]).sort())
+        expect(await audit(database)).toEqual({ liveProducts: 63, ...CLEAN })
       })
 
       test('of an unknown product says so', async () => {
@@ -360,9 +440,10 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
     })
 
     describe('transactions', () => {
-      const deadlock = Object.assign(new Error('deadlock detected'), {
-        code: name.startsWith('my') ? 'ER_LOCK_DEADLOCK' : '40P01',
-      })
+      const deadlock = Object.assign(
+        new Error('deadlock detected'),
+        name === 'mysql' ? { errno: 1213 } : { code: '40P01' },
+      )
 
       test('are run again after a deadlock, from the start', async () => {
         let attempts = 0
@@ -396,8 +477,28 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       })
     })
 
+    test('what is wrong with the rows does not pass for a database that is away', async () => {
+      const bad = [
+        { id: newId(), name: 'x'.repeat(101), name_key: 'a' },
+        { id: newId(), name: null, name_key: 'a' },
+        { id: 'no number', name: 'a', name_key: 'a' },
+      ]
+      for (const row of bad) {
+        const error = await database
+          .knex('brand')
+          .insert(row)
+          .catch((thrown: unknown) => thrown)
+        expect(error).toHaveProperty('code')
+        expect(database.dialect.isAway(error)).toBe(false)
+        expect(database.dialect.isRetryable(error)).toBe(false)
+      }
+      for (const code of ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND']) {
+        expect(database.dialect.isAway(Object.assign(new Error(), { code }))).toBe(true)
+      }
+    })
+
     test('errors have the words of the database, without the statement', async () => {
-      const wrong = { id: 'a - b' }
+      const wrong = { 'a - b': 1 }
       const alone = database.knex('product').where(wrong).select()
       await expect(alone).rejects.toThrow(/^(?!select).*a - b/)
       const inside = database.inTransaction((trx) => trx('product').insert(wrong))
@@ -463,6 +564,37 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         expect(await waiting()).toEqual([])
       })
 
+      test('a row that is to be published once more while it is on its way comes again', async () => {
+        await put(1)
+        const repeating = {
+          publish: async () => {
+            await answerChunk(database, newId, arrivedChunk([item('P1')], { chunkNo: 1 }))
+          },
+        }
+        expect(await publishWaiting(database, repeating, outbox, 10)).toBe(1)
+        expect(await waiting()).toEqual([1])
+      })
+
+      test('chunks without an answer are sent again, ever more rarely', async () => {
+        const minutesAgo = [9, 11, 11, 21, 10_000, 10_000]
+        const sends = [1, 1, 2, 2, 8, 9]
+        for (const [index, minutes] of minutesAgo.entries()) {
+          const at = database.dialect.now(-minutes * 60_000)
+          const chunk = { request_id: 1, chunk_no: index, message_group: 'g', body: 'x', items: 1 }
+          const sent = { content_hash: 'h', sent_at: at, sends: sends[index] }
+          await database.knex('copy_chunk').insert({ ...chunk, ...sent })
+        }
+        expect(await sendOverdueAgain(database)).toBe(4)
+        const open = database.knex('copy_chunk').whereNull('sent_at').orderBy('chunk_no')
+        expect(await open.pluck('chunk_no')).toEqual([1, 3, 4, 5])
+        const again: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: 'T' }
+        expect(await publishWaiting(database, { publish: () => Promise.resolve() }, again, 9)).toBe(
+          4,
+        )
+        const counts = database.knex('copy_chunk').orderBy('chunk_no').pluck<number[]>('sends')
+        expect(await counts).toEqual([1, 2, 2, 3, 9, 10])
+      })
+
       test('rows in the hands of one process are not taken by another, until their claim ends', async () => {
         await put(2)
         let release = () => {}
@@ -475,6 +607,33 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         expect(await publishWaiting(database, other, outbox, 10)).toBe(2)
         release()
         expect(await slow).toBe(2)
+      })
+    })
+
+    describe('the outbox of chunks', () => {
+      test('marks no other chunk, however near its request’s id', async () => {
+        const first = BigInt(newId())
+        const ids = Array.from({ length: 40 }, (_, i) => String(first + BigInt(i)))
+        await database.knex('copy_chunk').insert(
+          ids.map((id) => ({
+            request_id: id,
+            chunk_no: 1,
+            message_group: 'g',
+            body: '{}',
+            content_hash: 'h',
+            items: 1,
+          })),
+        )
+        const outbox: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: 'T' }
+        const publisher = { publish: () => Promise.resolve() }
+        expect(await publishWaiting(database, publisher, outbox, 2)).toBe(2)
+        const waiting = await database
+          .knex('copy_chunk')
+          .whereNull('sent_at')
+          .whereNull('claimed_until')
+          .orderBy('request_id')
+          .pluck<string[]>('request_id')
+        expect(waiting).toEqual(ids.slice(2))
       })
     })
 

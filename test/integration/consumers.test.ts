@@ -4,9 +4,10 @@ import { PRODUCT_COPY_GROUP, consumeProductCopy } from '../../consumers/product-
 import type { Broker } from '../../src/broker.ts'
 import type { Database } from '../../src/database.ts'
 import { bodyHash, PRODUCT_COPY, PRODUCT_COPY_RESULT, resultMessage } from '../../src/messages.ts'
+import { watchDatabase } from '../../src/platform/database-watch.ts'
 import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
 import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { silent } from '../support/parties.ts'
+import { silent } from '../support/silent.ts'
 import { arrivedChunk, ensureAcme, item } from '../support/products.ts'
 import { until } from '../support/until.ts'
 
@@ -27,8 +28,14 @@ beforeEach(async () => {
 })
 afterEach(() => broker.close())
 
-const consume = (database: Database = fixture.database) =>
-  consumeProductCopy({ subscriber: broker, database, newId: fixture.newId, logger: silent })
+const parts = (database: Database = fixture.database) => ({
+  subscriber: broker,
+  database,
+  watch: watchDatabase(database, silent),
+  newId: fixture.newId,
+  logger: silent,
+})
+const consume = (database?: Database) => consumeProductCopy(parts(database))
 const send = (body: string) => broker.publish({ topic: PRODUCT_COPY, group: 'shard-1', body })
 const deadLetters = () =>
   fixture.database.knex('dead_letter').orderBy('id').select<Record<string, unknown>[]>()
@@ -108,9 +115,42 @@ test('a chunk that fails for a while is answered when the fault is over', async 
   expect(await deadLetters()).toEqual([])
 })
 
+test('a database that answers and cannot write uses up no attempt', async () => {
+  let faults = 0
+  const readOnly: Database = {
+    ...fixture.database,
+    inTransaction: (work) => {
+      if (++faults > 3) return fixture.database.inTransaction(work)
+      const error = new Error('cannot execute INSERT in a read-only transaction')
+      return Promise.reject(Object.assign(error, { code: '25006' }))
+    },
+  }
+  const attempts: number[] = []
+  await consumeProductCopy({
+    ...parts(readOnly),
+    subscriber: {
+      subscribe: (topic, group, handle, ready) =>
+        broker.subscribe(
+          topic,
+          group,
+          (delivery, stopping) => {
+            attempts.push(delivery.attempt)
+            return handle(delivery, stopping)
+          },
+          ready,
+        ),
+    },
+  })
+  await send(arrivedChunk([item('A')]).body)
+  await until('it is answered', async () => (await answers()).length === 1)
+  expect(faults).toBe(4)
+  expect(attempts).toEqual([1])
+  expect(await deadLetters()).toEqual([])
+})
+
 test('results of other systems’ chunks, unknown results and repeated ones change nothing', async () => {
   const { database, newId } = fixture
-  await consumeCopyResults({ subscriber: broker, database, newId, logger: silent })
+  await consumeCopyResults({ ...parts(), announce: () => undefined })
   const requestId = newId()
   await database.knex('copy_request').insert({
     id: requestId,

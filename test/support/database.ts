@@ -22,17 +22,17 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   return { database, newId: createSnowflake({ workerId: 0 }) }
 }
 
-/** Empties every table but the migrations'. */
+/** Every table but the migrations'. */
+export const TABLES = [
+  'brand',
+  'product',
+  'product_unique',
+  'copy_request',
+  'copy_chunk',
+  'copy_result',
+  'dead_letter',
+]
+
 export async function emptyTables({ knex }: Database): Promise<void> {
-  for (const table of [
-    'brand',
-    'product',
-    'product_unique',
-    'copy_request',
-    'copy_chunk',
-    'copy_result',
-    'dead_letter',
-  ]) {
-    await knex(table).delete()
-  }
+  for (const table of TABLES) await knex(table).delete()
 }

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Waits until a condition holds. @throws after 20 s */
-export async function until(what: string, condition: () => boolean | Promise<boolean>) {
-  const end = Date.now() + 20_000
+/** Waits until a condition holds. @throws after a minute, or so many milliseconds */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 60_000,
+): Promise<void> {
+  const end = Date.now() + ms
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited in vain until ${what}`)
-    await sleep(10)
+    await sleep(ms > 60_000 ? 200 : 10)
   }
 }

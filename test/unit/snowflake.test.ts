@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { createSnowflake } from '../../src/platform/snowflake.ts'
 
 test('a hundred thousand ids within one millisecond are all different and grow', () => {
@@ -38,4 +39,45 @@ test('ids go on after the greatest one that is known', () => {
 
 test.each([-1, 1024, 0.5])('worker id %d is refused', (workerId) => {
   expect(() => createSnowflake({ workerId })).toThrow('from 0 to 1023')
+})
+
+test('ids grow and carry the worker id, whatever clock and worker id do', () => {
+  const start = 1_800_000_000_000
+  const step = fc.oneof(
+    fc.record({ clock: fc.integer({ min: -5000, max: 5000 }) }),
+    fc.record({ worker: fc.constantFrom(0, 1, 2, 1023) }),
+    fc.record({ make: fc.constantFrom(1, 2, 4096, 5000) }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      let now = start
+      let worker = 1
+      let last = 0n
+      const newId = createSnowflake({ workerId: () => worker, now: () => now })
+      for (const { clock = 0, worker: next = worker, make = 1 } of steps as Step[]) {
+        now += clock
+        worker = next
+        for (let i = 0; i < make; i++) {
+          const id = BigInt(newId())
+          if (id <= last) return false
+          if (Number((id >> 12n) & 1023n) !== worker) return false
+          last = id
+        }
+      }
+      return true
+    }),
+  )
+})
+
+interface Step {
+  clock?: number
+  worker?: number
+  make?: number
+}
+
+test('a worker id that changes to an impossible one is refused', () => {
+  let worker = 1
+  const newId = createSnowflake({ workerId: () => worker })
+  worker = 1024
+  expect(newId).toThrow('from 0 to 1023')
 })

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { audit, isClean, type Audit } from '../../copy/audit.ts'
 import { EXIT, printEither, type Run } from '../output.ts'
-import { withSession } from '../session.ts'
+import { withDatabase } from '../session.ts'
 
 export function addAudit(program: Command, run: Run) {
   program
@@ -10,7 +10,7 @@ export function addAudit(program: Command, run: Run) {
     .option('--json', 'print one JSON object')
     .action((options: { json?: boolean }) =>
       run(() =>
-        withSession({ create: false }, async ({ database }) => {
+        withDatabase({ create: false }, async ({ database }) => {
           const result = await audit(database)
           await printEither(options.json, result, describeAudit(result))
           return isClean(result) ? EXIT.done : EXIT.withLosses

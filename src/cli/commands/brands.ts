@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ensureBrands, listBrands } from '../../copy/brands.ts'
 import { EXIT, print, printEither, type ExitCode, type Run } from '../output.ts'
-import { withSession } from '../session.ts'
+import { withDatabase, withSession } from '../session.ts'
 
 export function addBrands(program: Command, run: Run) {
   const brands = program
@@ -21,7 +21,7 @@ export function addBrands(program: Command, run: Run) {
 }
 
 function list(json: boolean | undefined): Promise<ExitCode> {
-  return withSession({ create: false }, async ({ database }) => {
+  return withDatabase({ create: false }, async ({ database }) => {
     for (const brand of await listBrands(database)) {
       if (json) await print(JSON.stringify(brand))
       else await print(`${String(brand.liveProducts).padStart(9)}  ${brand.name}`)

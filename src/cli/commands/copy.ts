@@ -4,6 +4,7 @@ import { recordCopyRequest } from '../../copy/record-request.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
 import { badInput, quoted } from '../../errors.ts'
 import type { DuplicatePolicy } from '../../messages.ts'
+import { PARTIES } from '../../parties.ts'
 import { carryOut } from '../carry-out.ts'
 import { EXIT, exitCodeFor, print, printEither, type ExitCode, type Run } from '../output.ts'
 import { withSession, type Session } from '../session.ts'
@@ -37,7 +38,10 @@ export function addCopy(program: Command, run: Run) {
     )
     .option('--name <template>', 'the names of the copies', DEFAULT_NAME_TEMPLATE)
     .option('--key <key>', 'your own key: the same key and content is the same request')
-    .option('--watch', 'carry the request out now, and show progress until it is done')
+    .option(
+      '--watch',
+      'show progress until it is done; without ROCKETMQ_ENDPOINTS also carry it out',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -71,6 +75,8 @@ function copy(options: Options): Promise<ExitCode> {
 async function watch(session: Session, id: string, { json }: Options): Promise<ExitCode> {
   if (!json) await print(`Request ${id}`)
   const [status] = await carryOut(session, [id], {
+    // Without a broker that other processes share, who watches also does the work.
+    parties: session.config.ROCKETMQ_ENDPOINTS === undefined ? PARTIES : [],
     quiet: json === true,
     interrupted: onSignal(),
   })

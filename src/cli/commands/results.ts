@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { copyRequestStatus } from '../../copy/request-status.ts'
 import { copyResults } from '../../copy/copy-results.ts'
 import { exitCodeFor, print, type Run } from '../output.ts'
-import { withSession } from '../session.ts'
+import { withDatabase } from '../session.ts'
 
 export function addResults(program: Command, run: Run) {
   program
@@ -16,7 +16,7 @@ export function addResults(program: Command, run: Run) {
     )
     .action((id: string) =>
       run(() =>
-        withSession({ create: false }, async ({ database }) => {
+        withDatabase({ create: false }, async ({ database }) => {
           const status = await copyRequestStatus(database, id)
           for await (const result of copyResults(database, id)) {
             if (!(await print(JSON.stringify(result)))) break

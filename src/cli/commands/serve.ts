@@ -1,30 +1,88 @@
 import type { Command } from 'commander'
+import { badInput, quoted } from '../../errors.ts'
+import { PARTIES, type Party } from '../../parties.ts'
+import { readConfig, type Config } from '../../platform/config.ts'
+import { createLogger, type Logger } from '../../platform/logger.ts'
 import { withParties } from '../carry-out.ts'
-import { EXIT, type Run } from '../output.ts'
+import { EXIT, type ExitCode, type Run } from '../output.ts'
+import { checkStart } from '../preflight.ts'
+import { reportOpenRequests } from '../report-open-requests.ts'
 import { withSession } from '../session.ts'
 import { onSignal } from '../signals.ts'
-import { reportOpenRequests } from '../report-open-requests.ts'
+
+/** What takes longer is left to others, to whom its messages come again. Orchestrators kill after more. */
+const STOP_MS = 4500
+
+interface Options {
+  only?: string
+  json?: boolean
+}
 
 export function addServe(program: Command, run: Run) {
   program
     .command('serve')
-    .description(
-      'carry out the recorded requests, all parties in one process, until SIGINT or SIGTERM',
-    )
+    .description('carry out the recorded requests until SIGINT or SIGTERM')
+    .option('--only <parties>', `some alone, separated by commas: ${PARTIES.join(', ')}`)
     .option('--json', 'print the progress of each request as JSON lines')
-    .addHelpText('after', '\nExample:\n  DATA_DIR=./data product-copy serve')
-    .action((options: { json?: boolean }) =>
-      run(() =>
-        withSession({ create: true, quiet: options.json }, async (session) => {
-          const { database, config, logger } = session
-          const signal = onSignal()
-          await withParties(session, async () => {
-            logger.info({ dataDir: config.DATA_DIR, pid: process.pid }, 'serving')
-            await reportOpenRequests(database, { json: options.json === true, signal })
-            logger.info('stopping')
-          })
-          return EXIT.done
-        }),
-      ),
-    )
+    .addHelpText('after', '\nExample:\n  product-copy serve\n  product-copy serve --only consumer')
+    .action((options: Options) => run(() => serve(options)))
 }
+
+async function serve({ only, json }: Options): Promise<ExitCode> {
+  const config = readConfig()
+  const parties = readParties(only, config)
+  // Before anything is begun: what is not yet connected may take long to give up.
+  const signal = onSignal()
+  signal.addEventListener('abort', () => endInTime(createLogger(config.LOG_LEVEL)))
+  try {
+    await withSession({ create: true, quiet: json, config }, async (session) => {
+      await checkStart(session, parties)
+      await withParties(session, parties, async () => {
+        session.logger.info({ parties, pid: process.pid }, 'serving')
+        // Who completes requests reports them. A report that hangs must not hold up the stop.
+        const reporting = parties.includes('result') && !signal.aborted
+        const report = reporting
+          ? reportOpenRequests(session, { json: json === true, signal })
+          : aborted(signal)
+        await Promise.race([report, aborted(signal)])
+      })
+      session.logger.info('stopped')
+    })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return EXIT.done
+}
+
+/** @throws ProductCopyError `bad-input` */
+function readParties(text: string | undefined, config: Config): readonly Party[] {
+  if (text === undefined) return PARTIES
+  const names = new Set(text.split(',').map((name) => name.trim()))
+  for (const name of names) {
+    if (!(PARTIES as readonly string[]).includes(name)) {
+      throw badInput(`party ${quoted(name)} is not known; allowed are ${PARTIES.join(', ')}`)
+    }
+  }
+  const parties = PARTIES.filter((party) => names.has(party))
+  if (parties.length < PARTIES.length && config.ROCKETMQ_ENDPOINTS === undefined) {
+    throw badInput(
+      '--only needs ROCKETMQ_ENDPOINTS: without it the broker is in this process alone',
+    )
+  }
+  return parties
+}
+
+/** Nothing is lost: it is as if the process had been killed. */
+function endInTime(logger: Logger): void {
+  logger.info('stopping')
+  setTimeout(() => {
+    logger.warn(`what was in hand did not end within ${STOP_MS} ms, and comes again elsewhere`)
+    process.exit(EXIT.done)
+  }, STOP_MS).unref()
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { copyRequestStatus } from '../../copy/request-status.ts'
 import { exitCodeFor, printEither, type Run } from '../output.ts'
-import { withSession } from '../session.ts'
+import { withDatabase } from '../session.ts'
 import { describeStatus } from '../status-text.ts'
 
 export function addStatus(program: Command, run: Run) {
@@ -13,7 +13,7 @@ export function addStatus(program: Command, run: Run) {
     .addHelpText('after', '\nExample:\n  product-copy status 116274891223552000')
     .action((id: string, options: { json?: boolean }) =>
       run(() =>
-        withSession({ create: false }, async ({ database }) => {
+        withDatabase({ create: false }, async ({ database }) => {
           const status = await copyRequestStatus(database, id)
           await printEither(options.json, status, describeStatus(status))
           return exitCodeFor(status)

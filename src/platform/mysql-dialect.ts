@@ -1,0 +1,170 @@
+import type { Knex } from 'knex'
+import type { Dialect, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
+import type { ProductKey } from '../copy/product-key.ts'
+import { isOutOfReach } from './database-errors.ts'
+
+/**
+ * MySQL and MariaDB. Duplicates are errors here, for INSERT IGNORE would cut long texts and turn NULL
+ * into '' as well; they are told apart by the statement, for MariaDB's message only says 'PRIMARY'.
+ */
+export function mysqlDialect(knex: Knex): Dialect {
+  return {
+    name: 'mysql',
+    findKeyOwners,
+    insertKeys,
+    insertProducts,
+    insertUnlessTaken,
+    now: now(knex),
+    isRetryable,
+    isAway,
+    isUnfit,
+    tryMigrationLock,
+    releaseMigrationLock,
+  }
+}
+
+/**
+ * A join with `straight_join` and `force index`, for one look-up of the index for each key whatever
+ * the statistics say. A list of (name, model) pairs is as fast, but MariaDB makes a subquery of one
+ * with 1000 pairs.
+ */
+async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyOwner[]> {
+  const [owners] = (await trx.raw(
+    `select u.id, u.name, u.model
+       from json_table(?, '$[*]' columns (
+              name varchar(130) character set utf8mb4 collate utf8mb4_bin path '$.name',
+              model varchar(255) character set utf8mb4 collate utf8mb4_bin path '$.model')) as k
+       straight_join product_unique as u force index (ux_name_model)
+          on u.name = k.name and u.model = k.model`,
+    [JSON.stringify(keys)],
+  )) as [KeyOwner[], unknown]
+  return owners
+}
+
+/** All or none: one duplicate undoes the whole statement. */
+async function insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]> {
+  const values = rows.map(({ id, key }) => [id, key.name, key.model, user.id, user.name])
+  const inserted = await insertRows(
+    trx,
+    'insert into product_unique (id, name, model, user_id, user_name) values ?',
+    values,
+  )
+  return inserted ? rows.map(({ id }) => id) : []
+}
+
+function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {
+  const values = rows.map((row) => [
+    row.id,
+    row.brandId,
+    row.name,
+    row.model,
+    row.price,
+    JSON.stringify(row.attributes),
+    row.sourceProductId,
+    user.id,
+    user.name,
+  ])
+  return insertRows(
+    trx,
+    `insert into product
+       (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
+     values ?`,
+    values,
+  )
+}
+
+/** mysql2 writes a list of lists as rows. */
+const insertRows = (trx: Transaction, sql: string, rows: unknown[][]): Promise<boolean> =>
+  unlessTaken(trx.raw(sql, [rows as unknown as Knex.RawBinding]))
+
+const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promise<boolean> =>
+  unlessTaken(trx(table).insert(row))
+
+/** After a duplicate the statement is undone, and the transaction is still open. */
+async function unlessTaken(insert: PromiseLike<unknown>): Promise<boolean> {
+  try {
+    await insert
+    return true
+  } catch (error) {
+    if (errnoOf(error) === DUPLICATE_ENTRY) return false
+    throw error
+  }
+}
+
+const now =
+  (knex: Knex) =>
+  (laterMs = 0): Knex.Raw =>
+    knex.raw('utc_timestamp(6) + interval ? microsecond', [laterMs * 1000])
+
+/** Numbers, for the names that the driver gives to MariaDB's are those of MySQL. */
+const DUPLICATE_ENTRY = 1062
+const RETRYABLE = new Set([
+  1205, // ER_LOCK_WAIT_TIMEOUT; the transaction stays open, and knex rolls it back
+  1213, // ER_LOCK_DEADLOCK
+])
+
+const isRetryable = (error: unknown): boolean => RETRYABLE.has(errnoOf(error))
+
+const AWAY = new Set([
+  1021, // ER_DISK_FULL
+  1026, // ER_ERROR_ON_WRITE
+  1030, // ER_GET_ERRNO: an error of the storage engine, as of a full disk
+  1037, // ER_OUTOFMEMORY
+  1040, // ER_CON_COUNT_ERROR: too many connections
+  1041, // ER_OUT_OF_RESOURCES
+  1044, // ER_DBACCESS_DENIED_ERROR
+  1045, // ER_ACCESS_DENIED_ERROR
+  1047, // Galera: the node is not ready
+  1049, // ER_BAD_DB_ERROR: the database is not there
+  1053, // ER_SERVER_SHUTDOWN
+  1054, // ER_BAD_FIELD_ERROR: not migrated yet
+  1077, // ER_NORMAL_SHUTDOWN
+  1079, // ER_SHUTDOWN_COMPLETE
+  1114, // ER_RECORD_FILE_FULL
+  1129, // ER_HOST_IS_BLOCKED
+  1130, // ER_HOST_NOT_PRIVILEGED
+  1142, // ER_TABLEACCESS_DENIED_ERROR
+  1146, // ER_NO_SUCH_TABLE: not migrated yet
+  1203, // ER_TOO_MANY_USER_CONNECTIONS
+  1206, // ER_LOCK_TABLE_FULL
+  1226, // ER_USER_LIMIT_REACHED
+  1290, // ER_OPTION_PREVENTS_STATEMENT: read-only, after a fail-over
+  1317, // ER_QUERY_INTERRUPTED
+  1637, // ER_TOO_MANY_CONCURRENT_TRXS
+  1698, // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+  1792, // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+  1836, // ER_READ_ONLY_MODE
+  1927, // MariaDB: ER_CONNECTION_KILLED
+  1969, // MariaDB: ER_STATEMENT_TIMEOUT
+  3024, // MySQL: ER_QUERY_TIMEOUT
+  3032, // MySQL: ER_SERVER_OFFLINE_MODE
+  3169, // MySQL: ER_SESSION_WAS_KILLED
+  4031, // MySQL: ER_CLIENT_INTERACTION_TIMEOUT
+])
+
+const isAway = (error: unknown): boolean => isOutOfReach(error) || AWAY.has(errnoOf(error))
+
+/** Full, out of memory, without rights, without tables, read-only. */
+const UNFIT = new Set([
+  1021, 1026, 1030, 1037, 1041, 1044, 1054, 1114, 1142, 1146, 1206, 1290, 1637, 1792, 1836,
+])
+
+const isUnfit = (error: unknown): boolean => UNFIT.has(errnoOf(error))
+
+const errnoOf = (error: unknown): number => Number((error as { errno?: unknown }).errno)
+
+/** The lock's name holds for the whole server, and has 64 characters at the most. */
+const MIGRATION_LOCK = `concat('product-copy ', sha1(database()))`
+
+/** Held by the connection, through the commits that DDL makes by itself. */
+async function tryMigrationLock(trx: Transaction): Promise<boolean> {
+  const [rows] = (await trx.raw(`select get_lock(${MIGRATION_LOCK}, 0) = 1 as taken`)) as [
+    { taken: number }[],
+    unknown,
+  ]
+  return rows[0]!.taken === 1
+}
+
+async function releaseMigrationLock(trx: Transaction): Promise<void> {
+  await trx.raw(`do release_lock(${MIGRATION_LOCK})`)
+}

@@ -1,0 +1,389 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { carryOut } from '../../src/cli/carry-out.ts'
+import { audit } from '../../src/copy/audit.ts'
+import { giveUpChunk } from '../../src/copy/answer-chunk.ts'
+import { ensureBrands } from '../../src/copy/brands.ts'
+import {
+  deadLetters,
+  discard,
+  keepDeadLetter,
+  readDeadLetter,
+  redrive,
+  type DeadLetter,
+} from '../../src/copy/dead-letters.ts'
+import { copyRequestStatus } from '../../src/copy/request-status.ts'
+import { DUPLICATE_ERROR } from '../../src/copy/create-products.ts'
+import { deleteProduct } from '../../src/copy/delete-product.ts'
+import { expandPage } from '../../src/copy/expand-request.ts'
+import { recordResult } from '../../src/copy/record-result.ts'
+import { parseChunkMessage, parseResultMessage, PRODUCT_COPY } from '../../src/messages.ts'
+import { PARTIES, startParties } from '../../src/parties.ts'
+import { emptyTables, type TestDatabase } from '../support/database.ts'
+import { finish, request, resultsOf, sessionOf } from '../support/parties.ts'
+import { create, ensureAcme, idsOf, item } from '../support/products.ts'
+import { until } from '../support/until.ts'
+
+/** The whole data path, with all parties and the broker in memory, on any database. */
+export function dataPathTests(name: string, open: () => Promise<TestDatabase>): void {
+  describe(`data path: ${name}`, () => {
+    let fixture: TestDatabase
+
+    beforeAll(async () => {
+      fixture = await open()
+    })
+    afterAll(() => fixture.database.close())
+    beforeEach(async () => {
+      await emptyTables(fixture.database)
+      await ensureAcme(fixture.database, fixture.newId)
+      await ensureBrands(fixture.database, fixture.newId, ['Aurora', 'Dune'])
+    })
+
+    const fill = (count: number) =>
+      create(
+        fixture.database,
+        fixture.newId,
+        Array.from({ length: count }, (_, i) => item(`Phone ${i}`)),
+      )
+
+    const expectClean = async (liveProducts: number) =>
+      expect(await audit(fixture.database)).toEqual({
+        liveProducts,
+        duplicateKeys: 0,
+        productsWithoutKey: 0,
+        keysWithoutProduct: 0,
+        mismatchedKeys: 0,
+      })
+
+    describe('a request', () => {
+      test('copies each live product into each target brand, and nothing else', async () => {
+        const ids = idsOf(await fill(300))
+        await deleteProduct(fixture.database, ids[0]!)
+        const id = await request(fixture, ['Aurora', 'Dune'])
+        const [status] = await finish(fixture, [id])
+        expect(status).toMatchObject({ state: 'done', items: 598, created: 598, pending: 0 })
+        const results = await resultsOf(fixture.database, id)
+        expect(results).toHaveLength(598)
+        expect(results.map(({ item: no }) => no)).toEqual(
+          Array.from({ length: 598 }, (_, i) => i + 1),
+        )
+        expect(results.map(({ sourceProductId }) => sourceProductId)).not.toContain(ids[0])
+        const products = await fixture.database
+          .knex('product')
+          .where({ source_product_id: ids[7] })
+          .orderBy('name')
+          .select('name', 'model', 'price', 'user_name')
+        expect(products).toEqual([
+          { name: 'Aurora Phone 7', model: 'M-Phone 7', price: '9.90', user_name: 'Ann' },
+          { name: 'Dune Phone 7', model: 'M-Phone 7', price: '9.90', user_name: 'Ann' },
+        ])
+        await expectClean(299 + 598)
+      })
+
+      test('recorded twice creates each product once; the other recording is told the same ids', async () => {
+        await fill(400)
+        const first = await request(fixture, ['Aurora'])
+        const second = await request(fixture, ['Aurora'])
+        const statuses = await finish(fixture, [first, second])
+        for (const { items, created, existing, rejected, failed } of statuses) {
+          expect(items).toBe(400)
+          expect(created + existing).toBe(400)
+          expect(rejected + failed).toBe(0)
+        }
+        const byName = new Map<unknown, { outcome: string; id?: string }[]>()
+        for (const id of [first, second]) {
+          for (const result of await resultsOf(fixture.database, id)) {
+            byName.set(result.name, [...(byName.get(result.name) ?? []), result])
+          }
+        }
+        expect(byName.size).toBe(400)
+        for (const pair of byName.values()) {
+          expect(pair.map(({ outcome }) => outcome).sort()).toEqual(['created', 'existing'])
+          expect(pair[0]!.id).toBe(pair[1]!.id)
+        }
+        await expectClean(800)
+      })
+
+      test('without source products is done at once', async () => {
+        const id = await request(fixture, ['Aurora'])
+        const [status] = await finish(fixture, [id])
+        expect(status).toMatchObject({ state: 'done', items: 0, pending: 0 })
+      })
+
+      test('rejects what cannot be a product, with the reason, and copies the rest', async () => {
+        await create(fixture.database, fixture.newId, [item('A'), item('x'.repeat(128))])
+        const id = await request(fixture, ['Aurora'])
+        const [status] = await finish(fixture, [id])
+        expect(status).toMatchObject({ state: 'done', items: 2, created: 1, rejected: 1 })
+        const rejected = (await resultsOf(fixture.database, id)).find(
+          (one) => one.outcome === 'rejected',
+        )
+        expect(rejected).toMatchObject({
+          reason: 'name has 135 characters, at most 130 are allowed',
+        })
+      })
+
+      test('does not run after its own copies: two brands copied into each other come to an end', async () => {
+        await fill(100)
+        const there = await request(fixture, ['Aurora'])
+        const back = await request(fixture, ['Acme'], { sourceBrand: 'Aurora' })
+        const [first, second] = await finish(fixture, [there, back])
+        expect(first).toMatchObject({ state: 'done', items: 100, created: 100 })
+        expect(second!.state).toBe('done')
+        expect(second!.items).toBeLessThanOrEqual(100)
+      })
+    })
+
+    describe('the parties', () => {
+      test('let timers and signals have their turn while there is work', async () => {
+        await fill(300)
+        const ids = [
+          await request(fixture, ['Aurora', 'Dune']),
+          await request(fixture, ['Aurora', 'Dune']),
+        ]
+        const session = sessionOf(fixture, 1)
+        const soon = AbortSignal.timeout(100)
+        const statuses = await carryOut(session, ids, {
+          parties: PARTIES,
+          quiet: true,
+          interrupted: soon,
+        })
+        expect(statuses.map(({ state }) => state)).not.toContain('done')
+        const done = await finish(fixture, ids)
+        for (const { items, created, existing } of done) {
+          expect(items).toBe(600)
+          expect(created + existing).toBe(600)
+        }
+        await expectClean(900)
+      })
+
+      test('complete a request whose last step died before it was marked as done', async () => {
+        const id = await request(fixture, ['Aurora'])
+        const expanded_at = fixture.database.dialect.now()
+        await fixture.database.knex('copy_request').where({ id }).update({ expanded_at })
+        const [status] = await finish(fixture, [id])
+        expect(status).toMatchObject({ state: 'done', items: 0 })
+      })
+
+      test('go on with other requests when one cannot be expanded', async () => {
+        await fill(10)
+        const broken = await request(fixture, ['Aurora'])
+        await fixture.database
+          .knex('copy_request')
+          .where({ id: broken })
+          .update({ target_brands: '?' })
+        const good = await request(fixture, ['Dune'])
+        const left = await request(fixture, ['Aurora'])
+        const expanded_at = fixture.database.dialect.now()
+        await fixture.database.knex('copy_request').where({ id: left }).update({ expanded_at })
+        const [status, swept] = await finish(fixture, [good, left])
+        expect(status).toMatchObject({ state: 'done', created: 10 })
+        expect(swept).toMatchObject({ state: 'done', items: 0 })
+      })
+    })
+
+    describe('two requests with overlapping products at once', () => {
+      test('lenient: both are told the ids', async () => {
+        await fill(200)
+        const ids = [await request(fixture, ['Aurora', 'Dune']), await request(fixture, ['Dune'])]
+        const [both, one] = await finish(fixture, ids)
+        expect(both!.created + both!.existing).toBe(400)
+        expect(one!.created + one!.existing).toBe(200)
+        expect(both!.created + one!.created).toBe(400)
+        for (const id of ids) {
+          for (const result of await resultsOf(fixture.database, id)) {
+            expect(result).toHaveProperty('id', expect.stringMatching(/^\d+$/))
+          }
+        }
+        await expectClean(600)
+      })
+
+      test('strict: a batch with a duplicate is refused as a whole', async () => {
+        await fill(200)
+        const ids = [
+          await request(fixture, ['Aurora'], { policy: 'fail' }),
+          await request(fixture, ['Aurora'], { policy: 'fail' }),
+        ]
+        const [first, second] = await finish(fixture, ids)
+        expect(first!.created + second!.created).toBe(200)
+        expect(first!.rejected + second!.rejected + first!.failed + second!.failed).toBe(200)
+        for (const id of ids) {
+          for (const result of await resultsOf(fixture.database, id)) {
+            if (result.outcome === 'created') continue
+            expect(result).toMatchObject({
+              outcome: 'rejected',
+              reason: DUPLICATE_ERROR,
+              existingId: expect.stringMatching(/^\d+$/),
+            })
+          }
+        }
+        await expectClean(400)
+      })
+
+      test('strict after one product is there: its batch writes nothing, the others do', async () => {
+        await fill(200)
+        await create(fixture.database, fixture.newId, [
+          item('Aurora Phone 5', { brand: 'Aurora', model: 'M-Phone 5' }),
+        ])
+        const id = await request(fixture, ['Aurora'], { policy: 'fail' })
+        const [status] = await finish(fixture, [id])
+        const { created, rejected, failed } = status!
+        expect(rejected).toBe(1)
+        expect(failed).toBeGreaterThan(0)
+        expect(created).toBeGreaterThan(0)
+        expect(created + rejected + failed).toBe(200)
+        await expectClean(200 + 1 + created)
+      })
+    })
+
+    describe('expanding', () => {
+      const settings = { chunkSize: 100, shards: 4 }
+      const source = async (count: number) => {
+        for (let start = 0; start < count; start += 1000) {
+          const items = Array.from({ length: 1000 }, (_, i) => item(`Phone ${start + i}`))
+          await create(fixture.database, fixture.newId, items)
+        }
+      }
+
+      test('goes page by page, and two jobs at once make each page once', async () => {
+        await source(9000)
+        const id = await request(fixture, ['Aurora'])
+        for (let page = 1; page <= 2; page++) {
+          await Promise.all([1, 2, 3].map(() => expandPage(fixture.database, id, settings)))
+          expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
+            state: 'expanding',
+            items: page * 3600,
+          })
+        }
+        await expandPage(fixture.database, id, settings)
+        expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
+          state: 'copying',
+          items: 9000,
+        })
+        const results = await resultsOf(fixture.database, id)
+        expect(new Set(results.map(({ sourceProductId }) => sourceProductId)).size).toBe(9000)
+        expect(results.every(({ outcome }) => outcome === 'pending')).toBe(true)
+        const numbers = await fixture.database
+          .knex('copy_chunk')
+          .orderBy('chunk_no')
+          .pluck('chunk_no')
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+      })
+
+      test('ends where the source ended when it began', async () => {
+        await source(5000)
+        const id = await request(fixture, ['Aurora'])
+        await expandPage(fixture.database, id, settings)
+        await create(fixture.database, fixture.newId, [item('Late')])
+        await expandPage(fixture.database, id, settings)
+        expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
+          state: 'copying',
+          items: 5000,
+        })
+      })
+    })
+
+    describe('a dead letter', () => {
+      /** A chunk whose attempts are used up, as its consumer leaves it. */
+      const giveUp = async (requestId: string) => {
+        const { database, newId } = fixture
+        await expandPage(database, requestId, { chunkSize: 100, shards: 1 })
+        const sent = { sent_at: database.dialect.now(), sends: 1 }
+        await database.knex('copy_chunk').update(sent)
+        const row = database.knex('copy_chunk').where({ request_id: requestId })
+        const { body } = await row.first<{ body: string }>('body')
+        const delivery = { topic: PRODUCT_COPY, group: 'shard-0', body, attempt: 10 }
+        const chunk = { message: parseChunkMessage(body), body, group: 'shard-0' }
+        await database.inTransaction(async (trx) => {
+          await keepDeadLetter(trx, newId, delivery, 'gave up: disk full')
+          await giveUpChunk(database, trx, chunk, 'gave up: disk full')
+        })
+      }
+
+      const allLetters = async () => {
+        const letters: DeadLetter[] = []
+        for await (const letter of deadLetters(fixture.database)) letters.push(letter)
+        return letters
+      }
+
+      test('of a chunk that was given up is sent again, and its items are created after all', async () => {
+        const { database } = fixture
+        await fill(20)
+        const id = await request(fixture, ['Aurora'])
+        await giveUp(id)
+        const [given] = await finish(fixture, [id])
+        expect(given).toMatchObject({ state: 'done', items: 20, created: 0, failed: 20 })
+        const [gaveUp] = await database.knex('copy_result').pluck<string[]>('body')
+
+        const letters = await allLetters()
+        expect(letters).toMatchObject([{ topic: PRODUCT_COPY, group: 'shard-0', attempts: 10 }])
+        expect(await readDeadLetter(database, letters[0]!.id)).toMatchObject({
+          reason: 'gave up: disk full',
+          redrive: false,
+        })
+        await redrive(database, letters[0]!.id)
+        const parties = await startParties(sessionOf(fixture))
+        await until('its items are created', async () => {
+          const status = await copyRequestStatus(database, id)
+          return status.created === 20 && status.failed === 0
+        })
+        await parties.stop()
+        expect(await allLetters()).toEqual([])
+        const [answered] = await database.knex('copy_result').pluck<string[]>('body')
+        expect(parseResultMessage(answered!).eventId).not.toBe(parseResultMessage(gaveUp!).eventId)
+        await expectClean(40)
+      })
+
+      test('that comes again after all cannot undo what was created meanwhile', async () => {
+        const { database } = fixture
+        await fill(5)
+        const id = await request(fixture, ['Aurora'])
+        await giveUp(id)
+        await finish(fixture, [id])
+        const [late] = await database.knex('copy_result').pluck<string[]>('body')
+        const [letter] = await allLetters()
+        await redrive(database, letter!.id)
+        const parties = await startParties(sessionOf(fixture))
+        await until('its items are created', async () => {
+          return (await copyRequestStatus(database, id)).created === 5
+        })
+        await parties.stop()
+        expect(await recordResult(database, parseResultMessage(late!))).toBe('known')
+        expect(await copyRequestStatus(database, id)).toMatchObject({ created: 5, failed: 0 })
+      })
+
+      test('is discarded for good, and an unknown one is named', async () => {
+        const { database } = fixture
+        await fill(5)
+        await giveUp(await request(fixture, ['Aurora']))
+        const [letter] = await allLetters()
+        await discard(database, letter!.id)
+        expect(await allLetters()).toEqual([])
+        await expect(readDeadLetter(database, letter!.id)).rejects.toThrow(
+          `unknown dead letter "${letter!.id}"`,
+        )
+      })
+    })
+
+    describe('a request key', () => {
+      test('with the same content is the same request', async () => {
+        const id = await request(fixture, ['Aurora', 'Dune'], { requestKey: 'k' })
+        expect(await request(fixture, ['dune', ' Aurora '], { requestKey: 'k' })).toBe(id)
+      })
+
+      test('at the same time makes one request', async () => {
+        const ids = await Promise.all(
+          Array.from({ length: 10 }, () => request(fixture, ['Aurora'], { requestKey: 'k' })),
+        )
+        expect(new Set(ids).size).toBe(1)
+        expect(await fixture.database.knex('copy_request').select()).toHaveLength(1)
+      })
+
+      test('with other content is an error', async () => {
+        const id = await request(fixture, ['Aurora'], { requestKey: 'k' })
+        await expect(request(fixture, ['Dune'], { requestKey: 'k' })).rejects.toThrow(
+          `request key "k" was used for other content by request ${id}`,
+        )
+      })
+    })
+  })
+}

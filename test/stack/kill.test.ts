@@ -1,0 +1,92 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import type { Database } from '../../src/database.ts'
+import { expectExact, isDone, untilDone } from '../support/exact.ts'
+import { fillAcme, newStack } from '../support/own-stack.ts'
+import { request } from '../support/parties.ts'
+import { describeWith } from '../support/parts.ts'
+import { seededRandom } from '../support/random.ts'
+
+const PRODUCTS = 2000
+const TARGETS = Array.from({ length: 10 }, (_, i) => `Brand ${i}`)
+const KILLS = 20
+/** A killed process's messages are hidden for up to 10 s; then they reach another one. */
+const MOVES_ON_MS = 15_000
+/** Small chunks stretch the copy over the time of all kills. */
+const ENV = { CHUNK_SIZE: '10' }
+const DEBUG = { ...ENV, LOG_LEVEL: 'debug' }
+
+describeWith('rocketmq', () => {
+  test('one of 3 consumers is killed 20 times with chunks in hand: its queues move on, the counts are exact', async () => {
+    const random = seededRandom('kills')
+    const stack = await newStack()
+    const { database } = stack
+    await fillAcme(stack, PRODUCTS, TARGETS)
+    const ids = [await request(stack, TARGETS), await request(stack, TARGETS)]
+    await stack.serve('job,relay,result', ENV)
+    const startConsumer = async () => watch(await stack.serve('consumer', DEBUG))
+    const consumers = [await startConsumer(), await startConsumer(), await startConsumer()]
+
+    /** When each chunk was last in the hands of a process that was killed. */
+    const killedWith = new Map<string, number>()
+    for (let kills = 0; kills < KILLS;) {
+      await sleep(random() * 1000)
+      // Where all is done, the same once more: every item is there already.
+      if (await isDone(database, ids)) ids.push(await request(stack, TARGETS))
+      const busy = consumers.filter(({ inHand }) => inHand.size > 0)
+      const victim = busy[Math.floor(random() * busy.length)]
+      if (!victim) continue
+      const { child, inHand } = victim
+      // 'close' comes when all that it said before has been read.
+      const exit = once(child, 'close')
+      child.kill('SIGKILL')
+      const killed = Date.now()
+      await exit
+      if (inHand.size > 0) kills++
+      for (const chunk of inHand) killedWith.set(chunk, killed)
+      consumers[consumers.indexOf(victim)] = await startConsumer()
+    }
+    await untilDone(database, ids)
+    const items = PRODUCTS * TARGETS.length
+    await expectExact(database, { ids, items, liveProducts: PRODUCTS + items })
+    const movedAfter = await answeredAfter(database, killedWith)
+    process.stderr.write(`kills: chunks in hand were answered after ${movedAfter.join(', ')} ms\n`)
+    expect(Math.max(...movedAfter)).toBeLessThan(MOVES_ON_MS)
+  }, 900_000)
+})
+
+/** A consumer, and the chunks that it has in hand, as it says itself. */
+interface Watched {
+  child: ChildProcess
+  inHand: Set<string>
+}
+
+function watch(child: ChildProcess): Watched {
+  const inHand = new Set<string>()
+  let rest = ''
+  child.stderr!.on('data', (text: Buffer) => {
+    const lines = (rest + text.toString()).split('\n')
+    rest = lines.pop()!
+    for (const line of lines.filter((one) => one.includes('"chunkNo"'))) {
+      const { requestId, chunkNo, msg } = JSON.parse(line) as Record<string, string>
+      if (msg === 'begun') inHand.add(`${requestId} ${chunkNo}`)
+      else inHand.delete(`${requestId} ${chunkNo}`)
+    }
+  })
+  return { child, inHand }
+}
+
+/** @returns how long after the kill each chunk had its result; one may have been committed just before */
+async function answeredAfter({ knex }: Database, killedWith: Map<string, number>) {
+  const times: number[] = []
+  for (const [chunk, killed] of killedWith) {
+    const [request_id, chunk_no] = chunk.split(' ')
+    const row = await knex('copy_result')
+      .where({ request_id, chunk_no: Number(chunk_no) })
+      .first<{ create_date: Date }>('create_date')
+    times.push(row.create_date.getTime() - killed)
+  }
+  return times
+}

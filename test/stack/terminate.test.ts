@@ -1,0 +1,51 @@
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { expectExact, isDone, untilDone } from '../support/exact.ts'
+import { fillAcme, newStack, terminate } from '../support/own-stack.ts'
+import { request } from '../support/parties.ts'
+import { describeWith } from '../support/parts.ts'
+
+const PRODUCTS = 2000
+const TARGETS = Array.from({ length: 10 }, (_, i) => `Brand ${i}`)
+
+describeWith('rocketmq', () => {
+  test('SIGTERM under full load: each process ends with 0 within 5 s, and nothing that was done comes again', async () => {
+    const stack = await newStack()
+    await fillAcme(stack, PRODUCTS, TARGETS)
+    const ids = [await request(stack, TARGETS), await request(stack, TARGETS)]
+    const env = { CHUNK_SIZE: '10', LOG_LEVEL: 'debug' }
+    const answers = { answered: 0, repeated: 0 }
+    const watch = (child: ChildProcess) => {
+      child.stderr!.on('data', (text: Buffer) => {
+        answers.answered += text.toString().split('"msg":"answered"').length - 1
+        answers.repeated += text.toString().split('"msg":"repeated"').length - 1
+      })
+      return child
+    }
+    const start = async () => {
+      const processes = [await stack.serve('job,relay,result', env)]
+      for (let i = 0; i < 2; i++) processes.push(watch(await stack.serve('consumer', env)))
+      return processes
+    }
+
+    let rounds = 0
+    for (; rounds < 5; rounds++) {
+      const processes = await start()
+      await sleep(1500)
+      if (await isDone(stack.database, ids)) break
+      for (const { code, ms } of await Promise.all(processes.map(terminate))) {
+        expect(code).toBe(0)
+        expect(ms).toBeLessThan(5000)
+      }
+    }
+    expect(rounds).toBeGreaterThan(1)
+    await start()
+    await untilDone(stack.database, ids)
+
+    const items = PRODUCTS * TARGETS.length
+    await expectExact(stack.database, { ids, items, liveProducts: PRODUCTS + items })
+    const chunks = await stack.database.knex('copy_chunk').count<{ n: string }[]>({ n: '*' })
+    expect(answers).toEqual({ answered: Number(chunks[0]!.n), repeated: 0 })
+  }, 600_000)
+})

@@ -1,0 +1,104 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { afterAll } from '@jest/globals'
+import type { Env } from '../../stack/part.ts'
+import { ensureBrands } from '../../src/copy/brands.ts'
+import { migrate } from '../../src/platform/migrate.ts'
+import { openServerDatabase } from '../../src/platform/server-database.ts'
+import { createSnowflake } from '../../src/platform/snowflake.ts'
+import { startCli } from './cli.ts'
+import type { TestDatabase } from './database.ts'
+import { newDatabase, newPrefix } from './own-names.ts'
+import { part, type Reach } from './parts.ts'
+import { create, ensureAcme, item } from './products.ts'
+
+/** Real parts for processes of the product, with a database, topics and groups of their own. */
+export interface OwnStack extends TestDatabase {
+  /** For the processes. */
+  env: Env
+  /** Starts `serve` with some parties, and resolves when it serves. */
+  serve(only: string, env?: Env): Promise<ChildProcess>
+}
+
+export interface OwnStackParts {
+  /** (Default: a new one on the run's MySQL or MariaDB) */
+  databaseUrl?: string
+  rocketmq?: Reach['rocketmq']
+  redisUrl?: string
+}
+
+/** The worker id of the test itself, which no process leases: theirs begin at a random one. */
+const TEST_WORKER_ID = 1023
+
+const opened: TestDatabase[] = []
+afterAll(async () => {
+  for (const { database } of opened.splice(0)) await database.close()
+})
+
+/** Take it after `newDatabase` and others: what is opened last is closed first. */
+export async function newStack(parts: OwnStackParts = {}): Promise<OwnStack> {
+  const { rocketmq = part('rocketmq')!, redisUrl = part('redis')! } = parts
+  const url = parts.databaseUrl ?? (await newDatabase('mysql'))
+  const env = {
+    DATABASE_URL: url,
+    REDIS_URL: redisUrl,
+    ROCKETMQ_ENDPOINTS: rocketmq.endpoints,
+    ROCKETMQ_PREFIX: await newPrefix(parts.rocketmq),
+  }
+  const database = await openServerDatabase(url, { poolSize: 4 })
+  const opening = { database, newId: createSnowflake({ workerId: TEST_WORKER_ID }) }
+  opened.push(opening)
+  await migrate(database)
+  return {
+    ...opening,
+    env,
+    async serve(only, more) {
+      const logged = { LOG_LEVEL: 'info', ...env, ...more }
+      const child = startCli(['serve', '--only', only], 'unused', logged)
+      await serving(child)
+      return child
+    },
+  }
+}
+
+/** Resolves when a process says that it serves. @throws with its words when it ends instead */
+async function serving(child: ChildProcess): Promise<void> {
+  let words = ''
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`it ended with ${code}: ${words}`)
+  })
+  const ready = new Promise<void>((resolve) => {
+    child.stderr!.on('data', (text: Buffer) => {
+      words = (words + text.toString()).slice(-4000)
+      if (words.includes('"serving"')) resolve()
+    })
+  })
+  // Nobody reads what it prints, and a full pipe would stop it.
+  child.stdout!.resume()
+  await Promise.race([ready, ended])
+  ended.catch(() => undefined)
+}
+
+/** The brand Acme with so many products, and brands to copy them into. */
+export async function fillAcme(
+  { database, newId }: TestDatabase,
+  products: number,
+  targets: string[],
+): Promise<void> {
+  await ensureAcme(database, newId)
+  await ensureBrands(database, newId, targets)
+  for (let start = 0; start < products; start += 1000) {
+    const count = Math.min(1000, products - start)
+    const items = Array.from({ length: count }, (_, i) => item(`Phone ${start + i}`))
+    await create(database, newId, items)
+  }
+}
+
+/** Ends a process with SIGTERM. @returns its exit code, and how long it took */
+export async function terminate(child: ChildProcess): Promise<{ code: number | null; ms: number }> {
+  const started = performance.now()
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code] = (await exit) as [number | null]
+  return { code, ms: performance.now() - started }
+}
