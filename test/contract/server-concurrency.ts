@@ -8,7 +8,8 @@ import { completeRequests } from '../../src/copy/request-status.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { arrivedChunk, create, ensureAcme, idsOf, item } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
-import type { ServerDatabase, ServerName } from '../support/server-database.ts'
+import type { ServerDatabase } from '../support/server-database.ts'
+import type { SqlPart } from '../../stack/sql.ts'
 
 const CLEAN = { duplicateKeys: 0, productsWithoutKey: 0, keysWithoutProduct: 0, mismatchedKeys: 0 }
 const POOLS = 4
@@ -16,7 +17,7 @@ const POOLS = 4
 const CLIENTS = 14
 
 /** What holds for several processes at once, each with a pool and a worker id of its own. */
-export function concurrencyTests(name: ServerName, server: () => ServerDatabase) {
+export function concurrencyTests(name: SqlPart, server: () => ServerDatabase) {
   describe(`${name}: several processes at once`, () => {
     let pools: TestDatabase[]
     beforeAll(async () => {

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals'
-import {
-  createServerDatabase,
-  type ServerDatabase,
-  type ServerName,
-} from '../support/server-database.ts'
+import type { SqlPart } from '../../stack/sql.ts'
+import { createServerDatabase, type ServerDatabase } from '../support/server-database.ts'
 import { dataPathTests } from './data-path.ts'
 import { databaseContract } from './database.ts'
 import { concurrencyTests } from './server-concurrency.ts'
@@ -12,17 +9,17 @@ import { networkTests } from './server-network.ts'
 import { sessionTests } from './server-sessions.ts'
 
 /** What every database server has to do: the contract of all databases, and what only servers can. */
-export function serverDatabaseTests(name: ServerName, serverUrl: string) {
+export function serverDatabaseTests(name: SqlPart) {
   let server: ServerDatabase
   beforeAll(async () => {
-    server = await createServerDatabase(serverUrl)
+    server = await createServerDatabase(name)
   })
-  afterAll(() => server.drop())
+  afterAll(() => server.close())
 
   databaseContract(name, () => server.open())
   concurrencyTests(name, () => server)
   sessionTests(name, () => server)
   networkTests(name, () => server)
-  migrationTests(name, serverUrl)
+  migrationTests(name)
   dataPathTests(name, () => server.open())
 }

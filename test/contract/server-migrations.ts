@@ -4,18 +4,15 @@ import { checkSchema } from '../../src/platform/check-schema.ts'
 import { migrate, schemaState } from '../../src/platform/migrate.ts'
 import type { Database } from '../../src/database.ts'
 import { TABLES } from '../support/database.ts'
-import {
-  createServerDatabase,
-  type ServerDatabase,
-  type ServerName,
-} from '../support/server-database.ts'
+import type { SqlPart } from '../../stack/sql.ts'
+import { createServerDatabase, type ServerDatabase } from '../support/server-database.ts'
 
 /** How tables come about and are checked, in databases of their own. */
-export function migrationTests(name: ServerName, serverUrl: string) {
+export function migrationTests(name: SqlPart) {
   describe(`${name}: migrating`, () => {
     let empty: ServerDatabase
     beforeEach(async () => {
-      empty = await createServerDatabase(serverUrl, { migrated: false })
+      empty = await createServerDatabase(name, { migrated: false })
     })
 
     const withEmpty = async (
@@ -26,7 +23,7 @@ export function migrationTests(name: ServerName, serverUrl: string) {
         const [first, second, third] = opened.map(({ database }) => database)
         await work(first!, second!, third!)
       } finally {
-        await empty.drop()
+        await empty.close()
       }
     }
 

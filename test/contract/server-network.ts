@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openServerDatabase } from '../../src/platform/server-database.ts'
-import type { ServerDatabase, ServerName } from '../support/server-database.ts'
+import type { ServerDatabase } from '../support/server-database.ts'
+import type { SqlPart } from '../../stack/sql.ts'
 import { until } from '../support/until.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 /** What becomes of a server that cannot be reached, or no longer. */
-export function networkTests(name: ServerName, server: () => ServerDatabase) {
+export function networkTests(name: SqlPart, server: () => ServerDatabase) {
   describe(`${name}: a network that fails`, () => {
     let proxy: TcpProxy
     let url: string

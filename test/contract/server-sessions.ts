@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Transaction } from '../../src/database.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
-import type { ServerDatabase, ServerName } from '../support/server-database.ts'
+import type { ServerDatabase } from '../support/server-database.ts'
+import type { SqlPart } from '../../stack/sql.ts'
 
 /** What each session is set to, and what becomes of it. */
-export function sessionTests(name: ServerName, server: () => ServerDatabase) {
+export function sessionTests(name: SqlPart, server: () => ServerDatabase) {
   describe(`${name}: sessions`, () => {
     let pool: TestDatabase
     beforeAll(async () => {

@@ -1,4 +1,4 @@
 import { serverDatabaseTests } from '../contract/server-database.ts'
 import { describeWith } from '../support/parts.ts'
 
-describeWith('mysql', (url) => serverDatabaseTests('mysql', url))
+describeWith('mysql', () => serverDatabaseTests('mysql'))

@@ -1,4 +1,4 @@
 import { serverDatabaseTests } from '../contract/server-database.ts'
 import { describeWith } from '../support/parts.ts'
 
-describeWith('postgres', (url) => serverDatabaseTests('postgres', url))
+describeWith('postgres', () => serverDatabaseTests('postgres'))

@@ -6,12 +6,12 @@ import { createRedisProgress, type ProgressChannel } from '../../src/platform/pr
 import { connectRedis, type RedisConnection } from '../../src/platform/redis.ts'
 import { silent } from '../support/silent.ts'
 import { startRedisProcess } from '../support/redis-process.ts'
-import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.ts'
+import { describeWithOwnRedis, type RedisServer } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
 const TTL_MS = 1200
 
-describeWithRedis('progress', () => {
+describeWithOwnRedis((startRedis) => {
   let server: RedisServer
   let redis: RedisConnection
   const channels: ProgressChannel[] = []
@@ -22,10 +22,7 @@ describeWithRedis('progress', () => {
   // The connection comes back in its own time after a test that killed Redis.
   beforeEach(() => until('Redis answers', () => redis.fault() === undefined))
   afterEach(() => Promise.all(channels.splice(0).map((channel) => channel.close())))
-  afterAll(async () => {
-    await redis.close()
-    await server.remove()
-  })
+  afterAll(() => redis.close())
 
   function channel(): ProgressChannel {
     const one = createRedisProgress({ url: server.url, redis, logger: silent })

@@ -1,10 +1,11 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, expect, test } from '@jest/globals'
 import { connectRedis, type RedisConnection } from '../../src/platform/redis.ts'
 import { recordingLogger } from '../support/log.ts'
+import { freePorts } from '../../stack/ports.ts'
 import { silent } from '../support/silent.ts'
-import { describeWithRedis, freePort, startRedis, type RedisServer } from '../support/redis.ts'
+import { describeWithOwnRedis, setPassword, type RedisServer } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
 const open: RedisConnection[] = []
@@ -67,7 +68,7 @@ test('rediss:// speaks TLS', async () => {
 
 test('nobody listens: commands fail at once, the log grows ever more slowly, closing is quick', async () => {
   const { logger, lines } = recordingLogger()
-  const redis = connectTo(`redis://user:secret@127.0.0.1:${await freePort()}`, logger)
+  const redis = connectTo(`redis://user:secret@127.0.0.1:${await freePorts(1)}`, logger)
   expect(await took(redis.firstAttempt)).toBeLessThan(1000)
   expect(redis.fault()).toContain('ECONNREFUSED')
   expect(await took(expect(redis.client.get('x')).rejects.toThrow())).toBeLessThan(100)
@@ -107,12 +108,12 @@ test('a server that greets and hangs up is not asked in a tight loop', async () 
   expect(lines.length).toBeLessThan(6)
 })
 
-describeWithRedis('with a Redis', () => {
+describeWithOwnRedis((startRedis) => {
   let server: RedisServer
   beforeAll(async () => {
-    server = await startRedis('--requirepass', 'se@cret')
+    server = await startRedis()
+    await setPassword(server, 'se@cret')
   })
-  afterAll(() => server.remove())
 
   const url = (password: string) =>
     `redis://:${encodeURIComponent(password)}@127.0.0.1:${server.port}`
@@ -146,6 +147,7 @@ describeWithRedis('with a Redis', () => {
     await until('it is noticed', () => redis.fault() !== undefined)
     await expect(redis.client.get('x')).rejects.toThrow()
     await server.start()
+    await setPassword(server, 'se@cret')
     await until('it is over', () => lines.some(({ msg }) => msg === 'Redis answers again'))
     expect(await redis.client.set('x', 1)).toBe('OK')
   })

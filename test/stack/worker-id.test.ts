@@ -6,14 +6,14 @@ import { leaseWorkerId, type WorkerIdLease } from '../../src/platform/worker-id.
 import { recordingLogger } from '../support/log.ts'
 import { silent } from '../support/silent.ts'
 import { startRedisProcess } from '../support/redis-process.ts'
-import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.ts'
+import { describeWithOwnRedis, type RedisServer } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
 const TTL_MS = 1200
 const INTERVAL_MS = TTL_MS / 6
 const KEY = 'product-copy:worker-id'
 
-describeWithRedis('worker ids', () => {
+describeWithOwnRedis((startRedis) => {
   let server: RedisServer
   let redis: RedisConnection
   const leases: WorkerIdLease[] = []
@@ -28,10 +28,7 @@ describeWithRedis('worker ids', () => {
     await closeLeases()
     await Promise.all(connections.splice(0).map((connection) => connection.close()))
   })
-  afterAll(async () => {
-    await redis.close()
-    await server.remove()
-  })
+  afterAll(() => redis.close())
 
   /** On a connection of its own, as if it were a process of its own. */
   async function lease(logger = silent, url = server.url): Promise<WorkerIdLease> {

@@ -1,42 +1,34 @@
-import { randomBytes } from 'node:crypto'
 import knexFactory, { type Knex } from 'knex'
 import type { Database } from '../../src/database.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { openServerDatabase } from '../../src/platform/server-database.ts'
 import { createSnowflake } from '../../src/platform/snowflake.ts'
+import type { SqlPart } from '../../stack/sql.ts'
 import type { TestDatabase } from './database.ts'
+import { newDatabase } from './own-names.ts'
 
-export type ServerName = 'mysql' | 'postgres'
-
-/** A database of its own on a server: no other run and no user's data are touched. */
+/** A database of its own on a server. */
 export interface ServerDatabase {
   /** For DATABASE_URL. */
   url: string
-  /** A connection to the server itself, outside of the code under test. */
+  /** A connection to the server, outside of the code under test. */
   admin: Knex
   /** Each one as another process would open it: a pool and a worker id of its own. */
   open(options?: { poolSize?: number; queryTimeoutMs?: number }): Promise<TestDatabase>
-  /** Closes what was opened, and drops the database. */
-  drop(): Promise<void>
+  /** Closes what was opened. */
+  close(): Promise<void>
 }
 
-/** @param serverUrl a MySQL, MariaDB or PostgreSQL server's URL, without a database or with any */
 export async function createServerDatabase(
-  serverUrl: string,
+  name: SqlPart,
   { migrated = true } = {},
 ): Promise<ServerDatabase> {
-  const isMysql = /^(mysql|mariadb):/.test(serverUrl)
-  const name = `product_copy_test_${randomBytes(6).toString('hex')}`
-  const server = new URL(serverUrl)
-  server.pathname = isMysql ? '/' : '/postgres'
+  const url = await newDatabase(name)
   const admin = knexFactory({
-    client: isMysql ? 'mysql2' : 'pg',
-    connection: server.href.replace(/^mariadb:/, 'mysql:'),
+    client: name === 'mysql' ? 'mysql2' : 'pg',
+    connection: url.replace(/^mariadb:/, 'mysql:'),
     pool: { min: 0, max: 4 },
   })
-  await admin.raw('create database ??', [name])
-  server.pathname = `/${name}`
-  const url = server.href
   const opened: Database[] = []
   let workerId = 0
   const created: ServerDatabase = {
@@ -47,9 +39,8 @@ export async function createServerDatabase(
       opened.push(database)
       return { database, newId: createSnowflake({ workerId: workerId++ }) }
     },
-    async drop() {
-      for (const database of opened) await database.close()
-      await admin.raw(isMysql ? 'drop database ??' : 'drop database ?? with (force)', [name])
+    async close() {
+      for (const database of opened.splice(0)) await database.close()
       await admin.destroy()
     },
   }
