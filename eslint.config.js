@@ -38,7 +38,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**', 'consumers/**', 'producers/**', 'test/**', 'demo/**'],
-    ignores: ['src/platform/rocketmq-client.ts'],
+    ignores: ['src/platform/rocketmq-client.ts', 'src/platform/rocketmq-mends.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -46,7 +46,7 @@ export default tseslint.config(
           paths: [
             {
               name: 'rocketmq-client-nodejs',
-              message: 'Its faults are mended in src/platform/rocketmq-client.ts.',
+              message: 'Its faults are mended in src/platform/rocketmq-mends.ts.',
             },
           ],
         },

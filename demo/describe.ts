@@ -6,8 +6,8 @@ export function isSound({ copy, audit }: DemoResult): boolean {
   return duplicateKeys + productsWithoutKey + keysWithoutProduct + copy.failed === 0
 }
 
-/** Where the demo's data is: in a folder, on a server; or it is gone. */
-export type Kept = { folder: string } | 'on-server' | 'nowhere'
+/** Where the demo's data is: in a folder, on a server; or it is gone, with or without the stack. */
+export type Kept = { folder: string } | 'on-server' | 'nowhere' | 'on-no-stack' | 'on-running-stack'
 
 /** A demo's result for a person. */
 export function describe(result: DemoResult, kept: Kept): string {
@@ -44,6 +44,17 @@ function next(kept: Kept): string {
   npx product-copy brands
   npx product-copy serve
   npx product-copy copy --from Sony --to Aurora,Dune --watch      beside it
+`
+  }
+  if (kept === 'on-no-stack' || kept === 'on-running-stack') {
+    const state = kept === 'on-running-stack' ? 'still runs' : 'has been ended'
+    return `The demo's database and topics are removed; the stack ${state}.
+What to try next: work on the stack yourself.
+  npm run --silent stack -- up > .env.stack
+  set -a; . ./.env.stack; set +a
+  npx product-copy migrate
+  npm run demo                                                    keeps its data there
+  npm run stack -- down                                           ends it
 `
   }
   if (kept === 'nowhere') {

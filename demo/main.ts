@@ -27,7 +27,8 @@ async function main(): Promise<number> {
     process.stdout.write(HELP)
     return EXIT.done
   }
-  if (stack) return onStack((config) => run(config, json, 'nowhere'))
+  if (stack)
+    return onStack((config, stays) => run(config, json, stays ? 'on-running-stack' : 'on-no-stack'))
   if (readConfig().DATABASE_URL !== undefined) return run(readConfig(), json, 'on-server')
   const own = process.env['DATA_DIR']
   if (own !== undefined && holdsDatabase(own)) {

@@ -14,14 +14,14 @@ const PARTS: PartName[] = ['mysql', 'redis', 'rocketmq']
  * Does a piece of work on the stack of `npm run stack`, in a database and with topics of its own, and
  * removes them. A stack that is not up is started, and ended again.
  */
-export async function onStack<T>(work: (config: Config) => Promise<T>): Promise<T> {
+export async function onStack<T>(work: (config: Config, stays: boolean) => Promise<T>): Promise<T> {
   const folder = defaultFolder()
   const before = await status(folder)
   const guard = startGuard()
   try {
     process.stderr.write('starting MariaDB or MySQL, Redis and RocketMQ where they do not run\n')
     const { env } = await up(folder, PARTS, guard)
-    return await withOwnNames(env, work)
+    return await withOwnNames(env, (config) => work(config, before.up))
   } finally {
     if (before.up) guard.release()
     else await down(folder)

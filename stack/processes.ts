@@ -74,6 +74,12 @@ function words(logFile: string, from: number): string {
   return (telling ?? lines.at(-1) ?? 'it said nothing').trim()
 }
 
+/** @returns undefined when it has ended already */
+export function processId(pid: number): ProcessId | undefined {
+  const startedAt = startTime(pid)
+  return startedAt === undefined ? undefined : { pid, startedAt }
+}
+
 export const isRunning = ({ pid, startedAt }: ProcessId): boolean => startTime(pid) === startedAt
 
 /** Sends a signal to the process and its group, unless it has ended. */

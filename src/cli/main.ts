@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { errorLines, errorText } from '../errors.ts'
 import { addAudit } from './commands/audit.ts'
@@ -10,9 +12,15 @@ import { addPreflight } from './commands/preflight.ts'
 import { addResults } from './commands/results.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
+import { packageRoot } from '../platform/package-root.ts'
 import { EXIT, exitCodeOf, stopPrinting, type Run } from './output.ts'
 
+const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as {
+  version: string
+}
+
 const program = new Command('product-copy')
+  .version(version)
   .description("Copies products in bulk, without duplicates and near the database's own speed.")
   .addHelpText(
     'after',

@@ -31,7 +31,7 @@ async function* checkDatabase(config: Config): AsyncGenerator<Check> {
   let database: Database | undefined
   try {
     database = await openDatabase(config, { create: false })
-    const where = config.DATABASE_URL === undefined ? config.DATA_DIR : database.dialect.name
+    const where = config.DATABASE_URL === undefined ? config.DATA_DIR : await serverName(database)
     yield { part: 'database', ok: true, found: `${where} answers, its tables are up to date` }
     const problems = await checkSchema(database)
     for (const found of problems) yield { part: 'schema', ok: false, found }
@@ -42,6 +42,13 @@ async function* checkDatabase(config: Config): AsyncGenerator<Check> {
   } finally {
     await database?.close()
   }
+}
+
+/** Such as `PostgreSQL 15.8`. */
+async function serverName({ knex }: Database): Promise<string> {
+  const rows = await knex.select<{ version: string }[]>(knex.raw('version() as version'))
+  const version = rows[0]!.version.split(/ on | \(/)[0]!
+  return /MariaDB|PostgreSQL/.test(version) ? version : `MySQL ${version}`
 }
 
 /** Checks what the parties need of the broker. */

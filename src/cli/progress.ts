@@ -47,6 +47,8 @@ function lines(label: string): Progress {
   let shown = ''
   return {
     update(done, total) {
+      // The result itself comes next.
+      if (done === total) return
       if (performance.now() - last < LINE_MS || shown === `${done} ${total}`) return
       last = performance.now()
       shown = `${done} ${total}`

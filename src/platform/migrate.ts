@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Database, Dialect, Transaction } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
+import { packageRoot } from './package-root.ts'
 
 /** How long a process waits for another one that migrates. */
 const LOCK_WAIT_MS = 60_000
@@ -122,13 +122,4 @@ function readMigrations({ name: dialect }: Dialect): Migration[] {
       name,
       sql: readFileSync(path.join(folder, name), 'utf8'),
     }))
-}
-
-/** The folder that holds `sql`: this file lies at different depths below it, as source and compiled. */
-function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(path.join(folder, 'sql')) && folder !== path.dirname(folder)) {
-    folder = path.dirname(folder)
-  }
-  return folder
 }

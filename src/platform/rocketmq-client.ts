@@ -1,41 +1,15 @@
-import { createRequire } from 'node:module'
-import { Duplex } from 'node:stream'
 import { format } from 'node:util'
-import { unzipSync } from 'node:zlib'
 import {
   Producer,
   SimpleConsumer,
   type BaseClientOptions,
   type ILogger,
-  type TopicRouteData,
 } from 'rocketmq-client-nodejs'
 import { errorText, ProductCopyError } from '../errors.ts'
 import type { Logger } from './logger.ts'
+import { mend, type Learned } from './rocketmq-mends.ts'
 
 export type { MessageView, Producer } from 'rocketmq-client-nodejs'
-
-/**
- * The client gives no options to gRPC, which waits for up to two minutes before it connects again: a
- * broker that was away for a minute would stay away for another one.
- */
-const grpc = createRequire(import.meta.url)(
-  'rocketmq-client-nodejs/proto/apache/rocketmq/v2/service_grpc_pb',
-) as {
-  MessagingServiceClient: new (address: string, credentials: unknown, options?: object) => object
-}
-const CHANNEL = {
-  'grpc.initial_reconnect_backoff_ms': 200,
-  'grpc.min_reconnect_backoff_ms': 200,
-  'grpc.max_reconnect_backoff_ms': 2000,
-  // A peer that vanished without a word would be waited for by TCP for a quarter of an hour.
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 5000,
-}
-grpc.MessagingServiceClient = class extends grpc.MessagingServiceClient {
-  constructor(address: string, credentials: unknown) {
-    super(address, credentials, CHANNEL)
-  }
-}
 
 export interface RocketMqOptions {
   /** host:port of the proxy. */
@@ -162,12 +136,12 @@ function orderProblem(learned: Learned, { topics, group }: Needs): string | unde
 function startProblem(error: unknown, { endpoints, tls }: RocketMqOptions, needs: Needs) {
   const cause = rootCause(error)
   const { code, name } = cause as { code?: number; name?: string }
-  const text = errorText(cause)
+  const text = errorText(cause).replace(/ *\[request-id=\w*\]/, '')
   const { topics, group = '' } = needs
   let problem = `ROCKETMQ_ENDPOINTS: RocketMQ at ${endpoints} does not work: ${text}`
   if (name === 'NotFoundException') {
     const missing = topics.find((topic) => text.includes(topic)) ?? topics[0]!
-    problem = `RocketMQ topic ${missing} does not exist: ${topicCommand(missing)}`
+    problem = `RocketMQ topic ${missing} does not exist, or no broker that has it is up: ${topicCommand(missing)}`
   } else if (text.includes('group not found')) {
     problem = `RocketMQ consumer group ${group} does not exist: ${groupCommand(group)}`
   } else if (code === UNAVAILABLE || code === DEADLINE_EXCEEDED) {
@@ -199,131 +173,6 @@ export async function shutDown(client: Producer | SimpleConsumer): Promise<void>
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, SHUTDOWN_MS)))
   await Promise.race([ended, late])
   clearTimeout(timer)
-}
-
-/** What the proxy told a client. */
-interface Learned {
-  fifoTopics: Set<string>
-  orderly: boolean
-  /** Lets a client that waits for its settings have those that came before it began to. */
-  repeatSettings: () => void
-}
-
-/** The methods of the client's base class that are changed here. */
-interface Internals {
-  onTopicRouteDataUpdate(topic: string, route: TopicRouteData): void
-  onSettingsCommand(
-    endpoints: unknown,
-    settings: { toObject(): { subscription?: { fifo?: boolean } } },
-  ): void
-  createTelemetryStream(endpoints: unknown): TelemetryStream
-  shutdown(): Promise<void>
-  rpcClientManager: {
-    receiveMessage(...call: unknown[]): Promise<{ getMessage(): IncomingBody | undefined }[]>
-    close(): void
-  }
-}
-
-interface TelemetryStream {
-  on(event: 'error', listener: () => void): unknown
-  removeAllListeners(): unknown
-}
-
-/** MessageType.FIFO of RocketMQ's protocol. */
-const FIFO = 2
-
-/** Mends what rocketmq-client-nodejs 1.0.8 does wrong, and listens to what it learns at its start. */
-function mend(client: Producer | SimpleConsumer): Learned {
-  const internals = client as unknown as Internals
-  const { rpcClientManager } = internals
-  const receiveMessage = rpcClientManager.receiveMessage.bind(rpcClientManager)
-  const original: Omit<Internals, 'rpcClientManager'> = {
-    onTopicRouteDataUpdate: internals.onTopicRouteDataUpdate.bind(client),
-    onSettingsCommand: internals.onSettingsCommand.bind(client),
-    createTelemetryStream: internals.createTelemetryStream.bind(client),
-    shutdown: internals.shutdown.bind(client),
-  }
-  const learned: Learned = {
-    fifoTopics: new Set(),
-    orderly: false,
-    repeatSettings: () => undefined,
-  }
-  const known = new Map<string, unknown>()
-  let closed = false
-
-  internals.onTopicRouteDataUpdate = (topic, route) => {
-    for (const queue of route.messageQueues) {
-      if (queue.acceptMessageTypesList.includes(FIFO)) learned.fifoTopics.add(topic)
-      // It keeps a connection for each endpoints object, and makes new objects every 30 s.
-      const { endpoints } = queue.broker
-      if (!known.has(endpoints.facade)) known.set(endpoints.facade, endpoints)
-      Object.assign(queue.broker, { endpoints: known.get(endpoints.facade) })
-    }
-    original.onTopicRouteDataUpdate(topic, route)
-  }
-  internals.onSettingsCommand = (endpoints, settings) => {
-    learned.orderly = settings.toObject().subscription?.fifo === true
-    learned.repeatSettings = () => original.onSettingsCommand(endpoints, settings)
-    learned.repeatSettings()
-  }
-  internals.createTelemetryStream = (endpoints) => {
-    // It opens the stream again a second after a fault, even when it has been shut down meanwhile.
-    const stream = closed ? deafStream() : original.createTelemetryStream(endpoints)
-    // It stops listening before it lets go of the stream, and an error without listener ends the process.
-    const removeAllListeners = stream.removeAllListeners.bind(stream)
-    stream.removeAllListeners = () => {
-      removeAllListeners()
-      return stream.on('error', () => undefined)
-    }
-    return stream
-  }
-  internals.shutdown = async () => {
-    closed = true
-    // It tells a broker first that it goes, and where that fails leaves its connections open.
-    await original.shutdown().finally(() => rpcClientManager.close())
-  }
-  rpcClientManager.receiveMessage = async (...call) => {
-    const responses = await receiveMessage(...call)
-    for (const response of responses) {
-      const message = response.getMessage()
-      if (message) unpack(message)
-    }
-    return responses
-  }
-  return learned
-}
-
-/** Takes what is written, and says nothing. */
-const deafStream = () =>
-  new Duplex({
-    objectMode: true,
-    read: () => undefined,
-    write: (_chunk, _encoding, done) => done(),
-  })
-
-/** A body as gRPC brings it. */
-interface IncomingBody {
-  getBody_asU8(): Uint8Array
-  setBody(body: Uint8Array): void
-  getSystemProperties(): { getBodyEncoding(): number; setBodyEncoding(encoding: number): void }
-}
-
-/** Encoding.IDENTITY and Encoding.GZIP of RocketMQ's protocol. */
-const [IDENTITY, GZIP] = [1, 2]
-
-/**
- * Clients in Java compress what is larger than 4 KB, with zlib; this client takes it for gzip, and
- * fails before anybody has the message. What is neither is left as it is, for the dead letters.
- */
-function unpack(message: IncomingBody): void {
-  const properties = message.getSystemProperties()
-  if (properties.getBodyEncoding() !== GZIP) return
-  properties.setBodyEncoding(IDENTITY)
-  try {
-    message.setBody(unzipSync(message.getBody_asU8()))
-  } catch {
-    return
-  }
 }
 
 /** The client's own log is for its developers: what matters also reaches its caller as an error. */

@@ -123,6 +123,10 @@ describe('a first day with it', () => {
   })
 })
 
+test('--version', async () => {
+  expect(await runCli(['--version'], 'unused')).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
+})
+
 describe('catalogue files', () => {
   test('.csv: quotes, other columns as attributes, empty cells, a byte order mark, CRLF', async () => {
     const data = await newDataFolder()

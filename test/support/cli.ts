@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { afterEach } from '@jest/globals'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { processId } from '../../stack/processes.ts'
+import { fileGuard } from './parts.ts'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -37,7 +39,11 @@ export function startNode(
     cwd: root,
     env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', stdout, 'pipe'],
+    // A group of its own, which the guard ends when this process is killed.
+    detached: true,
   })
+  const id = processId(child.pid!)
+  if (id) fileGuard().add({ end: id, signal: 'SIGKILL' })
   running.add(child)
   child.on('exit', () => running.delete(child))
   return child

@@ -99,7 +99,8 @@ function each(
     // A mistyped id is told before anything is changed.
     for (const id of ids) await readDeadLetter(database, id)
     for (const id of chosen) await work(database, id)
-    await printEither(json, { ids: [...chosen] }, `${chosen.size} dead letters: ${done}`)
+    const count = chosen.size === 1 ? '1 dead letter' : `${chosen.size} dead letters`
+    await printEither(json, { ids: [...chosen] }, `${count}: ${done}`)
     return EXIT.done
   })
 }
