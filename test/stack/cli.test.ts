@@ -26,9 +26,7 @@ describeWith('rocketmq', ({ endpoints }) => {
     })
     expect(run.code).toBe(3)
     expect(run.stdout).toContain('FAIL  database: DATABASE_URL: the database has no tables yet')
-    expect(run.stdout).toMatch(
-      /topic none_PRODUCT_COPY does not exist, .*: mqadmin updateTopic/,
-    )
+    expect(run.stdout).toMatch(/topic none_PRODUCT_COPY does not exist, .*: mqadmin updateTopic/)
     expect(run.stdout).toContain('FAIL  redis: REDIS_URL: Redis does not answer: ')
     expect(run.stdout + run.stderr).not.toContain('geheim')
   })

@@ -24,7 +24,8 @@ describeWith('rocketmq', ({ endpoints }) => {
   })
 
   test('a topic that is not there is named, with the command that makes it', async () => {
-    const command = /^RocketMQ topic NONE does not exist: mqadmin updateTopic .* -t NONE .*=FIFO$/
+    const command =
+      /^RocketMQ topic NONE does not exist, .*: mqadmin updateTopic .* -t NONE .*=FIFO$/
     await expect(checkProducer({ ...options, topics: ['NONE'] })).rejects.toThrow(command)
     await expect(checkSubscription(options, 'NONE', await newGroup())).rejects.toThrow(command)
   })

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+
+/** Canonical (name, model). Two products with equal keys are one product. */
+export interface ProductKey {
+  name: string
+  model: string
+}
+
+/**
+ * The only maker of product keys: the message group, `product_unique` and every lock use it.
+ * `product` keeps the text as given.
+ */
+export function productKey(name: string, model: string): ProductKey {
+  return { name: canonicalText(name), model: canonicalText(model) }
+}
+
+/**
+ * Unicode NFC, trimmed, inner white space to one space, without case.
+ *
+ * Lower-casing alone keeps apart what users call the same: "STRASSE" and "straße", "ΟΔΟΣ" and
+ * "οδοσ". By way of the upper case, texts that are equal in upper or in lower case have one key. The
+ * first lower-casing is for "ẞ", whose upper case is itself. White space comes before: the lower case
+ * of "Σ" depends on what stands beside it.
+ */
+export function canonicalText(text: string): string {
+  return text
+    .normalize('NFC')
+    .trim()
+    .replace(/\s+/gu, ' ')
+    .toLowerCase()
+    .toUpperCase()
+    .toLowerCase()
+    .normalize('NFC')
+}
+
+/** A key as one text, for maps. The separator cannot be part of a key: it is a control character. */
+export const keyText = (key: ProductKey): string => `${key.name}\u0000${key.model}`
+
+/** Every writer takes the keys' locks in this order, and so no two of them wait for each other. */
+export function compareKeys(a: ProductKey, b: ProductKey): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1
+  if (a.model !== b.model) return a.model < b.model ? -1 : 1
+  return 0
+}
+
+/** @returns 0 to `shards` - 1: the first four bytes of the key's SHA-256, big-endian, mod `shards` */
+export function shardOf(key: ProductKey, shards: number): number {
+  return createHash('sha256').update(keyText(key)).digest().readUInt32BE(0) % shards
+}
+
+/** The ordered message group of a shard. RocketMQ refuses 64 bytes or more. */
+export const messageGroup = (shard: number): string => `shard-${shard}`

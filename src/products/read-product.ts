@@ -1,0 +1,134 @@
+import type { Item } from '../messages.ts'
+import { quoted } from '../errors.ts'
+import type { User } from '../database.ts'
+import { canonicalText, productKey, type ProductKey } from './product-key.ts'
+
+/** Lengths in characters (code points), judged on the text as given and on its canonical form. */
+export const MAX_LENGTH = { brand: 100, name: 130, model: 255, userId: 64, userName: 30 } as const
+/** Bytes of an item's attributes as JSON: many times what products have, and a chunk stays a message. */
+const MAX_ATTRIBUTES_BYTES = 4096
+const MAX_ATTRIBUTES_DEPTH = 8
+/** JSON readers round greater numbers without a word; this one did so before we see them. */
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER
+
+/** A product whose every field can be stored as it is. */
+export interface ReadProduct {
+  key: ProductKey
+  brand: string
+  name: string
+  model: string
+  price: string | null
+  attributes: Record<string, unknown>
+  sourceProductId: string | null
+}
+
+/** Reads an item from outside. @returns the product, or the reason why it can never be one */
+export function readProduct(item: Item): ReadProduct | { reason: string } {
+  const { brand, name, model } = item
+  const price = readPrice(item.price)
+  const attributes = item.attributes ?? {}
+  const sourceProductId = item.sourceProductId ?? null
+  const reason =
+    textProblem('brand', brand, MAX_LENGTH.brand) ??
+    textProblem('name', name, MAX_LENGTH.name) ??
+    textProblem('model', model, MAX_LENGTH.model) ??
+    (price === undefined ? priceProblem(item.price) : undefined) ??
+    attributesProblem(attributes) ??
+    sourceProblem(sourceProductId)
+  if (reason !== undefined) return { reason }
+  return {
+    key: productKey(name as string, model as string),
+    brand: brand as string,
+    name: name as string,
+    model: model as string,
+    price: price ?? null,
+    attributes: attributes as Record<string, unknown>,
+    sourceProductId: sourceProductId as string | null,
+  }
+}
+
+/** @returns why a user cannot be stored with a product, or undefined */
+export function userProblem(user: User): string | undefined {
+  return (
+    textProblem('user id', user.id, MAX_LENGTH.userId) ??
+    textProblem('user name', user.name, MAX_LENGTH.userName)
+  )
+}
+
+/** @returns why a text cannot be a field of at most `max` characters, or undefined */
+export function textProblem(field: string, value: unknown, max: number): string | undefined {
+  if (value === undefined || value === null) return `${field} is missing`
+  if (typeof value !== 'string') return `${field} is ${quoted(value)}, not a text`
+  const control = /\p{Cc}/u.exec(value)
+  if (control) return `${field} ${quoted(value)} has a control character (${codePoint(control[0])})`
+  if (!value.isWellFormed()) return `${field} ${quoted(value)} is not valid Unicode`
+  const canonical = canonicalText(value)
+  if (canonical === '') return `${field} is empty`
+  const length = Math.max(characters(value), characters(canonical))
+  if (length > max) return `${field} has ${length} characters, at most ${max} are allowed`
+  return undefined
+}
+
+/** @returns a decimal, null where no price is given, or undefined for what is no price */
+function readPrice(price: unknown): string | null | undefined {
+  if (price === undefined || price === null || price === '') return null
+  if (typeof price !== 'string' && typeof price !== 'number') return undefined
+  const text = String(price).trim()
+  return /^\d{1,10}(\.\d{1,2})?$/.test(text) ? text : undefined
+}
+
+const priceProblem = (price: unknown) =>
+  `price is ${quoted(price)}, not a price: at most 10 digits, a point and 2 digits are allowed`
+
+function attributesProblem(attributes: unknown): string | undefined {
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
+    return `attributes are ${quoted(attributes)}, not an object`
+  }
+  const problem = valueProblem(attributes, 1)
+  if (problem !== undefined) return `attributes ${problem}`
+  const bytes = Buffer.byteLength(JSON.stringify(attributes))
+  if (bytes > MAX_ATTRIBUTES_BYTES) {
+    return `attributes have ${bytes} bytes as JSON, at most ${MAX_ATTRIBUTES_BYTES} are allowed`
+  }
+  return undefined
+}
+
+/** What a JSON column cannot keep: NUL, half a surrogate pair; and what a deep parser dies of. */
+function valueProblem(value: unknown, depth: number): string | undefined {
+  if (typeof value === 'string') {
+    return value.includes('\u0000') || !value.isWellFormed()
+      ? `hold ${quoted(value)}, which is not valid text`
+      : undefined
+  }
+  if (typeof value === 'number' && (!Number.isFinite(value) || Math.abs(value) > MAX_NUMBER)) {
+    return `hold ${value}, a number that is not kept exactly: write it as a text`
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  if (depth > MAX_ATTRIBUTES_DEPTH) return `are nested deeper than ${MAX_ATTRIBUTES_DEPTH}`
+  for (const [name, inner] of Object.entries(value)) {
+    const problem = valueProblem(name, depth) ?? valueProblem(inner, depth + 1)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+function sourceProblem(sourceProductId: unknown): string | undefined {
+  if (sourceProductId === null) return undefined
+  return isId(sourceProductId)
+    ? undefined
+    : `sourceProductId is ${quoted(sourceProductId)}, not an id: a text of up to 19 digits is allowed`
+}
+
+export const MAX_ID = 0x7fffffffffffffffn
+
+/** Whether a text is a 64-bit id as this project writes them: decimal, without leading zeros. */
+export function isId(value: unknown): value is string {
+  return (
+    typeof value === 'string' && /^(0|[1-9][0-9]{0,18})$/.test(value) && BigInt(value) <= MAX_ID
+  )
+}
+
+const characters = (text: string): number => [...text].length
+
+const codePoint = (character: string): string =>
+  `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
