@@ -8,7 +8,7 @@ const entryPoints = {
 }
 const platform = {
   group: ['**/platform/**'],
-  message: 'src/copy is told what to work with: pass it in.',
+  message: 'The domain is told what to work with: pass it in.',
 }
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
@@ -32,7 +32,7 @@ export default tseslint.config(
   },
   { files: ['src/**'], ignores: ['src/parties.ts'], rules: restrict(entryPoints) },
   {
-    files: ['src/copy/**', 'src/*.ts'],
+    files: ['src/copy/**', 'src/products/**', 'src/*.ts'],
     ignores: ['src/parties.ts'],
     rules: restrict(entryPoints, platform),
   },

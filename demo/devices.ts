@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { CatalogueItem } from '../src/copy/import-catalogue.ts'
+import type { CatalogueItem } from '../src/products/import-catalogue.ts'
 
 interface Device {
   brand: string

@@ -1,6 +1,6 @@
 /** The database's contract. Every implementation passes test/contract/database.ts. */
 import type { Knex } from 'knex'
-import type { ProductKey } from './copy/product-key.ts'
+import type { ProductKey } from './products/product-key.ts'
 
 /** A transaction is passed first and is required, so that no statement slips out of it unseen. */
 export type Transaction = Knex.Transaction
@@ -24,10 +24,14 @@ export interface KeyOwner extends ProductKey {
   id: string
 }
 
-/** One product on its way into `product` and `product_unique`. */
-export interface NewProductRow {
+/** A product's id with the key that it is to have in `product_unique`. */
+export interface KeyClaim {
   id: string
   key: ProductKey
+}
+
+/** One product on its way into `product` and `product_unique`. */
+export interface NewProductRow extends KeyClaim {
   brandId: string
   name: string
   model: string
@@ -47,13 +51,13 @@ export interface Dialect {
   /** The folder of its migrations in `sql`. */
   name: 'mysql' | 'postgres'
   /** The rows of product_unique that hold one of these keys, in no particular order. */
-  findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyOwner[]>
+  findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyOwner[]>
   /**
    * Inserts the keys in the order given. Waits for other transactions that hold one of them.
    * @returns the ids of the rows that were inserted. Of the others some have a key or an id that
    *   another product has; where one row fails all, all of them are among the others.
    */
-  insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]>
+  insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]>
   /** @returns false when another product has one of the ids: the transaction must be rolled back */
   insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
   /**

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
-import type { CatalogueItem } from '../copy/import-catalogue.ts'
+import type { CatalogueItem } from '../products/import-catalogue.ts'
 import { badInput, errorText, ProductCopyError, quoted } from '../errors.ts'
 import type { Item } from '../messages.ts'
 

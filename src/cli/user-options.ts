@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { userProblem } from '../copy/read-product.ts'
+import { userProblem } from '../products/read-product.ts'
 import type { User } from '../database.ts'
 import { badInput } from '../errors.ts'
 

@@ -9,8 +9,8 @@ import {
   type ChunkMessage,
   type Outcome,
 } from '../messages.ts'
-import { findBrands } from './brands.ts'
-import { createProducts } from './create-products.ts'
+import { findBrands } from '../products/brands.ts'
+import { createProducts } from '../products/create-products.ts'
 
 interface StoredResult {
   content_hash: string

@@ -1,7 +1,7 @@
 import { bodyHash, type ChunkMessage, type Item } from '../messages.ts'
 import type { RequestRow } from './request-status.ts'
 import { fillNameTemplate } from './name-template.ts'
-import { messageGroup, productKey, shardOf } from './product-key.ts'
+import { messageGroup, productKey, shardOf } from '../products/product-key.ts'
 import type { SourceProduct } from './source-products.ts'
 
 /** RocketMQ takes 4 MiB; a message of half of it is as fast, and kinder to everybody's memory. */

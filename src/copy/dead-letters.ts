@@ -2,7 +2,7 @@ import type { Delivery, Publisher } from '../broker.ts'
 import { badInput, quoted } from '../errors.ts'
 import type { Database, NewId, Transaction } from '../database.ts'
 import { forgetGivenUp } from './answer-chunk.ts'
-import { isId } from './read-product.ts'
+import { isId } from '../products/read-product.ts'
 
 /** Keeps a message that nobody will handle any more, with the reason. */
 export async function keepDeadLetter(

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { badInput, ProductCopyError, quoted } from '../errors.ts'
 import type { Database, NewId, User } from '../database.ts'
 import { DUPLICATE_POLICIES, type DuplicatePolicy } from '../messages.ts'
-import { findBrands } from './brands.ts'
+import { findBrands } from '../products/brands.ts'
 import { checkNameTemplate } from './name-template.ts'
-import { canonicalText } from './product-key.ts'
-import { userProblem } from './read-product.ts'
+import { canonicalText } from '../products/product-key.ts'
+import { userProblem } from '../products/read-product.ts'
 
 /** How often a request is recorded at the most, when its id is taken. */
 const MAX_ROUNDS = 5

@@ -2,7 +2,7 @@ import type { Database } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
 import { countOutcomes, isGivenUp, type ResultMessage } from '../messages.ts'
 import { completeRequest } from './request-status.ts'
-import { isId } from './read-product.ts'
+import { isId } from '../products/read-product.ts'
 
 /**
  * Step 6: completes the chunk that a result belongs to, and the request with its last chunk. The

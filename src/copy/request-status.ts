@@ -1,7 +1,7 @@
 import { badInput, quoted } from '../errors.ts'
 import type { Database } from '../database.ts'
 import type { DuplicatePolicy, OutcomeCounts } from '../messages.ts'
-import { isId, MAX_ID } from './read-product.ts'
+import { isId, MAX_ID } from '../products/read-product.ts'
 
 /** A request's progress. The counts come from its chunks: with `pending` they add up to `items`. */
 export interface CopyRequestStatus {

@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import { canonicalText } from './product-key.ts'
+import { canonicalText } from '../products/product-key.ts'
 
 export interface SourceProduct {
   id: string

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
-import type { Dialect, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
-import type { ProductKey } from '../copy/product-key.ts'
+import type { Dialect, KeyClaim, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
+import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
 
 /**
@@ -28,8 +28,8 @@ export function mysqlDialect(knex: Knex): Dialect {
  * the statistics say. A list of (name, model) pairs is as fast, but MariaDB makes a subquery of one
  * with 1000 pairs.
  */
-async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyOwner[]> {
-  const [owners] = (await trx.raw(
+async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyOwner[]> {
+  const [owners] = (await connection.raw(
     `select u.id, u.name, u.model
        from json_table(?, '$[*]' columns (
               name varchar(130) character set utf8mb4 collate utf8mb4_bin path '$.name',
@@ -42,14 +42,14 @@ async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyO
 }
 
 /** All or none: one duplicate undoes the whole statement. */
-async function insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]> {
-  const values = rows.map(({ id, key }) => [id, key.name, key.model, user.id, user.name])
+async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
+  const values = claims.map(({ id, key }) => [id, key.name, key.model, user.id, user.name])
   const inserted = await insertRows(
     trx,
     'insert into product_unique (id, name, model, user_id, user_name) values ?',
     values,
   )
-  return inserted ? rows.map(({ id }) => id) : []
+  return inserted ? claims.map(({ id }) => id) : []
 }
 
 function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
-import type { Dialect, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
-import type { ProductKey } from '../copy/product-key.ts'
+import type { Dialect, KeyClaim, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
+import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
 
 /** PostgreSQL, and PGlite, which is PostgreSQL. Rows travel as one JSON text: measured fastest. */
@@ -24,8 +24,8 @@ export function postgresDialect(knex: Knex): Dialect {
  * `lateral ... limit 1` makes it one index look-up for each key. As a plain join the planner, which
  * cannot know how few keys come, reads the whole table: measured 6 ms for ten keys among 35,000.
  */
-async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyOwner[]> {
-  const found = await trx.raw<{ rows: KeyOwner[] }>(
+async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyOwner[]> {
+  const found = await connection.raw<{ rows: KeyOwner[] }>(
     `select u.id, k.name, k.model
        from json_to_recordset(?::text::json) as k (name text, model text)
        cross join lateral (
@@ -38,14 +38,14 @@ async function findKeyOwners(trx: Transaction, keys: ProductKey[]): Promise<KeyO
 }
 
 /** `on conflict do nothing`, here and below: a lost race leaves no error in the database's log. */
-async function insertKeys(trx: Transaction, rows: NewProductRow[], user: User): Promise<string[]> {
+async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
   const inserted = await trx.raw<{ rows: { id: string }[] }>(
     `insert into product_unique (id, name, model, user_id, user_name)
      select id, name, model, ?, ?
        from json_to_recordset(?::text::json) as k (id bigint, name text, model text)
      on conflict do nothing
      returning id`,
-    [user.id, user.name, JSON.stringify(rows.map(({ id, key }) => ({ id, ...key })))],
+    [user.id, user.name, JSON.stringify(claims.map(({ id, key }) => ({ id, ...key })))],
   )
   return inserted.rows.map(({ id }) => id)
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { carryOut } from '../../src/cli/carry-out.ts'
-import { audit } from '../../src/copy/audit.ts'
+import { audit } from '../../src/products/audit.ts'
 import { giveUpChunk } from '../../src/copy/answer-chunk.ts'
-import { ensureBrands } from '../../src/copy/brands.ts'
+import { ensureBrands } from '../../src/products/brands.ts'
 import {
   deadLetters,
   discard,
@@ -12,8 +12,8 @@ import {
   type DeadLetter,
 } from '../../src/copy/dead-letters.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
-import { DUPLICATE_ERROR } from '../../src/copy/create-products.ts'
-import { deleteProduct } from '../../src/copy/delete-product.ts'
+import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
+import { deleteProduct } from '../../src/products/delete-product.ts'
 import { expandPage } from '../../src/copy/expand-request.ts'
 import { recordResult } from '../../src/copy/record-result.ts'
 import { parseChunkMessage, parseResultMessage, PRODUCT_COPY } from '../../src/messages.ts'

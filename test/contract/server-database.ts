@@ -3,6 +3,7 @@ import type { SqlPart } from '../../stack/sql.ts'
 import { createServerDatabase, type ServerDatabase } from '../support/server-database.ts'
 import { dataPathTests } from './data-path.ts'
 import { databaseContract } from './database.ts'
+import { productChangeTests } from './product-changes.ts'
 import { concurrencyTests } from './server-concurrency.ts'
 import { migrationTests } from './server-migrations.ts'
 import { networkTests } from './server-network.ts'
@@ -20,6 +21,7 @@ export function serverDatabaseTests(name: SqlPart) {
   concurrencyTests(name, () => server)
   sessionTests(name, () => server)
   networkTests(name, () => server)
+  productChangeTests(name, () => server.open())
   migrationTests(name)
   dataPathTests(name, () => server.open())
 }

@@ -7,6 +7,8 @@ import { TABLES } from '../support/database.ts'
 import type { SqlPart } from '../../stack/sql.ts'
 import { createServerDatabase, type ServerDatabase } from '../support/server-database.ts'
 
+const MIGRATIONS = ['001_tables.sql', '002_merged_into.sql']
+
 /** How tables come about and are checked, in databases of their own. */
 export function migrationTests(name: SqlPart) {
   describe(`${name}: migrating`, () => {
@@ -29,10 +31,18 @@ export function migrationTests(name: SqlPart) {
 
     test('is done by one of three processes, and leaves sound tables', () =>
       withEmpty(async (database, second, third) => {
-        expect(await schemaState(database)).toEqual({ state: 'missing', found: 0, needed: 1 })
+        expect(await schemaState(database)).toEqual({
+          state: 'missing',
+          found: 0,
+          needed: MIGRATIONS.length,
+        })
         const applied = await Promise.all([database, second, third].map(migrate))
-        expect(applied.flat()).toEqual(['001_tables.sql'])
-        expect(await schemaState(database)).toEqual({ state: 'current', found: 1, needed: 1 })
+        expect(applied.flat()).toEqual(MIGRATIONS)
+        expect(await schemaState(database)).toEqual({
+          state: 'current',
+          found: MIGRATIONS.length,
+          needed: MIGRATIONS.length,
+        })
         expect(await checkSchema(database)).toEqual([])
         expect(await migrate(database)).toEqual([])
       }))
@@ -65,7 +75,7 @@ export function migrationTests(name: SqlPart) {
           const others = TABLES.filter((table) => table !== 'copy_result')
           for (const table of others) await first.knex.schema.dropTable(table)
         }
-        expect(await migrate(second)).toEqual(['001_tables.sql'])
+        expect(await migrate(second)).toEqual(MIGRATIONS)
         expect(await checkSchema(second)).toEqual([])
       }))
 

@@ -36,7 +36,7 @@ describe('a first day with it', () => {
   test('migrate says which tables there are', async () => {
     const run = await cli('migrate', '--json')
     expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(json(run)).toEqual({ applied: ['001_tables.sql'] })
+    expect(json(run)).toEqual({ applied: ['001_tables.sql', '002_merged_into.sql'] })
   })
 
   test('import, brands, copy --watch, status, results, audit', async () => {
@@ -306,7 +306,7 @@ describe('what cannot run is one line on stderr, and exit 3', () => {
     await database.close()
     const run = await runCli(['audit'], data)
     expect(run).toMatchObject({ code: 3, stdout: '' })
-    expect(run.stderr).toMatch(/schema version 999, this program knows 1: [^\n]*\n$/)
+    expect(run.stderr).toMatch(/schema version 999, this program knows 2: [^\n]*\n$/)
   })
 })
 

@@ -82,7 +82,7 @@ describeWith('rocketmq', ({ endpoints }) => {
       env,
       /^product-copy: DATABASE_URL: the database has no tables yet: "product-copy /,
     )
-    await database.knex('schema_migration').insert({ version: 1, name: '001_tables.sql' })
+    await database.knex('schema_migration').insert({ version: 2, name: '002_merged_into.sql' })
 
     await runSql('mysql', env['DATABASE_URL']!, 'alter table product_unique drop key ux_name_model')
     await refused(

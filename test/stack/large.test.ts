@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
-import { audit, isClean } from '../../src/copy/audit.ts'
+import { audit, isClean } from '../../src/products/audit.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { isDone, untilDone } from '../support/exact.ts'
 import { fillAcme, newStack } from '../support/own-stack.ts'
@@ -18,14 +18,14 @@ describeWith('rocketmq', () => {
     const stack = await newStack()
     const { database } = stack
     await fillAcme(stack, PRODUCTS, TARGETS)
-    const id = await request(stack, TARGETS)
     const processes = [await stack.serve('job,relay,result')]
     for (let i = 0; i < 3; i++) processes.push(await stack.serve('consumer'))
+    const id = await request(stack, TARGETS)
 
     const samples: number[][] = processes.map(() => [])
     while (!(await isDone(database, [id]))) {
       for (const [index, child] of processes.entries()) samples[index]!.push(await memoryOf(child))
-      await sleep(200)
+      await sleep(100)
     }
     await untilDone(database, [id])
     expect(await copyRequestStatus(database, id)).toMatchObject({ items: ITEMS, created: ITEMS })
@@ -34,6 +34,7 @@ describeWith('rocketmq', () => {
     expect(audited.liveProducts).toBe(PRODUCTS + ITEMS)
 
     for (const [index, series] of samples.entries()) {
+      expect(series.length).toBeGreaterThan(10)
       const half = Math.floor(series.length / 2)
       const [first, second] = [Math.max(...series.slice(0, half)), Math.max(...series.slice(half))]
       process.stderr.write(`process ${index}: ${first} MiB at most, then ${second} MiB\n`)

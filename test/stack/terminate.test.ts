@@ -1,10 +1,10 @@
-import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { expectExact, isDone, untilDone } from '../support/exact.ts'
 import { fillAcme, newStack, terminate } from '../support/own-stack.ts'
 import { request } from '../support/parties.ts'
 import { describeWith } from '../support/parts.ts'
+import { until } from '../support/until.ts'
 
 const PRODUCTS = 2000
 const TARGETS = Array.from({ length: 10 }, (_, i) => `Brand ${i}`)
@@ -16,16 +16,13 @@ describeWith('rocketmq', () => {
     const ids = [await request(stack, TARGETS), await request(stack, TARGETS)]
     const env = { CHUNK_SIZE: '10', LOG_LEVEL: 'debug' }
     const answers = { answered: 0, repeated: 0 }
-    const watch = (child: ChildProcess) => {
-      child.stderr!.on('data', (text: Buffer) => {
-        answers.answered += text.toString().split('"msg":"answered"').length - 1
-        answers.repeated += text.toString().split('"msg":"repeated"').length - 1
-      })
-      return child
+    const count = (line: string) => {
+      if (line.includes('"msg":"answered"')) answers.answered++
+      if (line.includes('"msg":"repeated"')) answers.repeated++
     }
     const start = async () => {
       const processes = [await stack.serve('job,relay,result', env)]
-      for (let i = 0; i < 2; i++) processes.push(watch(await stack.serve('consumer', env)))
+      for (let i = 0; i < 2; i++) processes.push(await stack.serve('consumer', env, count))
       return processes
     }
 
@@ -46,6 +43,8 @@ describeWith('rocketmq', () => {
     const items = PRODUCTS * TARGETS.length
     await expectExact(stack.database, { ids, items, liveProducts: PRODUCTS + items })
     const chunks = await stack.database.knex('copy_chunk').count<{ n: string }[]>({ n: '*' })
+    // A line comes a moment after what it tells of.
+    await until('every answer is in the log', () => answers.answered >= Number(chunks[0]!.n))
     expect(answers).toEqual({ answered: Number(chunks[0]!.n), repeated: 0 })
   }, 600_000)
 })

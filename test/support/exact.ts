@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { audit } from '../../src/copy/audit.ts'
+import { audit } from '../../src/products/audit.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import type { Database } from '../../src/database.ts'
 import { resultsOf } from './parties.ts'

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { afterAll } from '@jest/globals'
 import type { Env } from '../../stack/part.ts'
-import { ensureBrands } from '../../src/copy/brands.ts'
+import { ensureBrands } from '../../src/products/brands.ts'
 import { migrate } from '../../src/platform/migrate.ts'
 import { openServerDatabase } from '../../src/platform/server-database.ts'
 import { createSnowflake } from '../../src/platform/snowflake.ts'
@@ -16,8 +17,8 @@ import { create, ensureAcme, item } from './products.ts'
 export interface OwnStack extends TestDatabase {
   /** For the processes. */
   env: Env
-  /** Starts `serve` with some parties, and resolves when it serves. */
-  serve(only: string, env?: Env): Promise<ChildProcess>
+  /** Starts `serve` with some parties, and resolves when it serves; `onLine` gets every line of its log. */
+  serve(only: string, env?: Env, onLine?: (line: string) => void): Promise<ChildProcess>
 }
 
 export interface OwnStackParts {
@@ -52,9 +53,10 @@ export async function newStack(parts: OwnStackParts = {}): Promise<OwnStack> {
   return {
     ...opening,
     env,
-    async serve(only, more) {
+    async serve(only, more, onLine) {
       const logged = { LOG_LEVEL: 'info', ...env, ...more }
       const child = startCli(['serve', '--only', only], 'unused', logged)
+      if (onLine) createInterface({ input: child.stderr! }).on('line', onLine)
       await serving(child)
       return child
     },

@@ -1,7 +1,7 @@
 import type { Database, NewId } from '../../src/database.ts'
-import { ensureBrands, findBrands } from '../../src/copy/brands.ts'
+import { ensureBrands, findBrands } from '../../src/products/brands.ts'
 import type { ArrivedChunk } from '../../src/copy/answer-chunk.ts'
-import { createProducts, type Batch } from '../../src/copy/create-products.ts'
+import { createProducts, type Batch } from '../../src/products/create-products.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
 
 export const USER = { id: '7', name: 'Ann' }

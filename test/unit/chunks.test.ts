@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { chunkRows, cutChunks, expandItems } from '../../src/copy/chunks.ts'
 import type { RequestRow } from '../../src/copy/request-status.ts'
 import { parseChunkMessage } from '../../src/messages.ts'
-import { productKey, shardOf } from '../../src/copy/product-key.ts'
+import { productKey, shardOf } from '../../src/products/product-key.ts'
 import type { SourceProduct } from '../../src/copy/source-products.ts'
 
 const products = (count: number): SourceProduct[] =>

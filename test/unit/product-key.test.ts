@@ -6,7 +6,7 @@ import {
   messageGroup,
   productKey,
   shardOf,
-} from '../../src/copy/product-key.ts'
+} from '../../src/products/product-key.ts'
 
 describe('the product key', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { readProduct, userProblem } from '../../src/copy/read-product.ts'
+import { readProduct, userProblem } from '../../src/products/read-product.ts'
 
 const good = { brand: 'Samsung', name: ' Galaxy  S10', model: 'SM-G973F', price: '12.50' }
 

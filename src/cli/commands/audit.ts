@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { audit, isClean, type Audit } from '../../copy/audit.ts'
+import { audit, isClean, type Audit } from '../../products/audit.ts'
 import { EXIT, printEither, type Run } from '../output.ts'
 import { withDatabase } from '../session.ts'
 

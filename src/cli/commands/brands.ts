@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { ensureBrands, listBrands } from '../../copy/brands.ts'
+import { ensureBrands, listBrands } from '../../products/brands.ts'
 import { EXIT, print, printEither, type ExitCode, type Run } from '../output.ts'
 import { withDatabase, withSession } from '../session.ts'
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { importCatalogue, type Rejection } from '../../copy/import-catalogue.ts'
+import { importCatalogue, type Rejection } from '../../products/import-catalogue.ts'
 import { openCatalogue } from '../catalogue-file.ts'
 import { exitCodeFor, print, type ExitCode, type Run } from '../output.ts'
 import { createProgress } from '../progress.ts'
