@@ -8,6 +8,7 @@ import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
 import { publishWaiting, sendOverdueAgain, type Outbox } from '../../src/copy/outbox.ts'
 import type { Database, NewId } from '../../src/database.ts'
+import type { DuplicatePolicy } from '../../src/messages.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
@@ -175,16 +176,34 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
     })
 
     describe('at the same time', () => {
-      test('14 creations of one product make one, and all answers name it', async () => {
-        for (let round = 0; round < 20; round++) {
-          const answers = await Promise.all(
-            Array.from({ length: 14 }, () => create(database, newId, [item(`P${round}`)])),
-          )
-          expect(new Set(answers.flatMap(idsOf)).size).toBe(1)
-          const created = answers.flat().filter(({ outcome }) => outcome === 'created')
-          expect(created).toHaveLength(1)
+      const ROUNDS = 200
+      const at14 = (name: string, policy: DuplicatePolicy) =>
+        Promise.all(
+          Array.from({ length: 14 }, () => create(database, newId, [item(name)], { policy })),
+        )
+
+      test('14 creations of one product make one, and 13 are told its id', async () => {
+        for (let round = 0; round < ROUNDS; round++) {
+          const answers = (await at14(`P${round}`, 'return-existing')).flat()
+          const [created, ...more] = answers.filter(({ outcome }) => outcome === 'created')
+          expect(more).toEqual([])
+          const others = answers.filter((answer) => answer !== created)
+          expect(others).toEqual(Array(13).fill({ ...created, outcome: 'existing' }))
         }
-        expect(await audit(database)).toEqual({ liveProducts: 20, ...CLEAN })
+        expect(await audit(database)).toEqual({ liveProducts: ROUNDS, ...CLEAN })
+      })
+
+      test('14 strict creations of one product make one, and 13 are refused with its id', async () => {
+        for (let round = 0; round < ROUNDS; round++) {
+          const answers = (await at14(`P${round}`, 'fail')).flat()
+          const [created, ...more] = answers.filter(({ outcome }) => outcome === 'created')
+          expect(more).toEqual([])
+          const others = answers.filter((answer) => answer !== created)
+          const existingId = idsOf([created!])[0]
+          const refused = { outcome: 'rejected', reason: DUPLICATE_ERROR, existingId }
+          expect(others).toEqual(Array(13).fill(refused))
+        }
+        expect(await audit(database)).toEqual({ liveProducts: ROUNDS, ...CLEAN })
       })
 
       test('overlapping batches in any order create each product once', async () => {

@@ -60,6 +60,28 @@ describe('the product key', () => {
     )
   })
 
+  test('whoever types a name in another way means the same product', () => {
+    const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
+    const typing = fc.record({
+      spell: fc.array(fc.constantFrom('upper', 'lower', 'as it is'), { minLength: 1 }),
+      space: fc.array(fc.constantFrom(' ', '  ', '\t', '\u00a0', '\u3000 '), { minLength: 1 }),
+      form: fc.constantFrom('NFC' as const, 'NFD' as const),
+    })
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 4 }), typing, (words, { spell, space, form }) => {
+        const given = words.map((text) => text.trim()).filter((text) => text !== '')
+        const typed = given.map((text, i) => {
+          const how = spell[i % spell.length]
+          if (how === 'upper') return text.toUpperCase()
+          return how === 'lower' ? text.toLowerCase() : text
+        })
+        const joined = typed.map((text, i) => space[i % space.length] + text).join('')
+        expect(canonicalText(joined.normalize(form))).toBe(canonicalText(given.join(' ')))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
   test('every single character obeys too', () => {
     for (let code = 0; code < 0x30000; code++) {
       if (code >= 0xd800 && code < 0xe000) continue

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { productKey } from '../../src/products/product-key.ts'
 import { readProduct, userProblem } from '../../src/products/read-product.ts'
 
 const good = { brand: 'Samsung', name: ' Galaxy  S10', model: 'SM-G973F', price: '12.50' }
@@ -74,6 +76,24 @@ describe('is rejected', () => {
 test('lengths are counted in characters, not in bytes or UTF-16 units', () => {
   expect(readProduct({ ...good, name: '📱'.repeat(130) })).not.toHaveProperty('reason')
   expect(readProduct({ ...good, name: '📱'.repeat(131) })).toHaveProperty('reason')
+})
+
+test('texts of any script fit when they and their keys have no more characters than the column', () => {
+  // Some grow or shrink on their way to the key: ß, ﬁ, İ, é in two, white space.
+  const unit = fc.constantFrom('a', 'ß', 'ﬁ', 'İ', 'é', 'e\u0301', '😀', '商', ' ', '\u3000')
+  const text = fc.string({ unit, minLength: 50, maxLength: 270 })
+  fc.assert(
+    fc.property(text, text, (name, model) => {
+      const key = productKey(name, model)
+      const fits = (given: string, canonical: string, max: number) =>
+        canonical !== '' && [...given].length <= max && [...canonical].length <= max
+      const expected = fits(name, key.name, 130) && fits(model, key.model, 255)
+      const read = readProduct({ brand: 'Acme', name, model })
+      expect('reason' in read).toBe(!expected)
+      if (!('reason' in read)) expect([read.name, read.model]).toEqual([name, model])
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('a user needs an id and a name that fit', () => {
