@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { copyRequestStatus, type CopyRequestStatus } from '../copy/request-status.ts'
+import { pause } from '../platform/pause.ts'
 import type { ProgressChannel } from '../platform/progress-channel.ts'
 import { startParties, type Party } from '../parties.ts'
 import { patientReads } from './patient-reads.ts'
@@ -43,7 +43,7 @@ export async function carryOut(
           if (statuses.every(({ state }) => state === 'done')) return
           stillness.look(`${items} ${pending}`)
         }
-        await sleep(READ_MS.least, undefined, { signal: interrupted }).catch(() => undefined)
+        await pause(READ_MS.least, interrupted)
         await moves.next(READ_MS.most, interrupted)
       }
     })
@@ -83,7 +83,7 @@ function listen(progress: ProgressChannel, ids: Set<string>) {
     /** Resolves when one has moved since the last call, after so many milliseconds, or at the signal. */
     async next(ms: number, signal: AbortSignal): Promise<void> {
       const either = AbortSignal.any([told.signal, signal])
-      await sleep(ms, undefined, { signal: either }).catch(() => undefined)
+      await pause(ms, either)
       told = new AbortController()
     },
   }

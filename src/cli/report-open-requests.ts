@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { copyRequestStatus, openRequests, type CopyRequestStatus } from '../copy/request-status.ts'
 import type { Database } from '../database.ts'
 import { isForeseen } from '../errors.ts'
+import { pause } from '../platform/pause.ts'
 import { print } from './output.ts'
 import { patientReads } from './patient-reads.ts'
 import type { DatabaseSession } from './session.ts'
@@ -26,7 +26,7 @@ export async function reportOpenRequests(
       if (status.state !== 'done') next.set(status.id, line)
     }
     if (statuses) shown = next
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+    await pause(POLL_MS, signal)
   }
 }
 

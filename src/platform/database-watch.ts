@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database.ts'
-import { backoff } from './backoff.ts'
+import { backoff, pause } from './pause.ts'
 import { createFaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
 
@@ -44,7 +43,7 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
     let error: unknown = firstError
     for (let failures = 1; error !== undefined; failures++) {
       fault.failed(error)
-      await pause(backoff(PROBE_MS, failures))
+      await pause(backoff(PROBE_MS, failures), undefined, { ref: false })
       error = await probe()
     }
     away = false
@@ -53,7 +52,7 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
   /** Read-only, full, not migrated: only the work itself can show that this is over. */
   async function waitWhileUnfit(error: unknown): Promise<void> {
     fault.failed(error)
-    await pause(backoff(UNFIT_MS, ++unfit))
+    await pause(backoff(UNFIT_MS, ++unfit), undefined, { ref: false })
     away = false
   }
 
@@ -61,7 +60,7 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
     async ready(stopping) {
       while (away) {
         if (stopping.aborted) throw new Error('stopped while the database is away')
-        await pause(POLL_MS, stopping)
+        await pause(POLL_MS, stopping, { ref: false })
       }
     },
     async isAway(error) {
@@ -87,7 +86,3 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
     },
   }
 }
-
-/** Ends with the process, not before it. */
-const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { ref: false, ...(signal && { signal }) }).catch(() => undefined)

@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { backoff } from './backoff.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { backoff, pause } from './pause.ts'
 import type { DatabaseWatch } from './database-watch.ts'
 import { createFaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
@@ -33,8 +33,6 @@ export function startLoop(
     fails: 'step failed, trying again',
     over: 'steps succeed again',
   })
-  const pause = (ms: number) =>
-    sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
 
   async function run(): Promise<void> {
     let failures = 0
@@ -43,7 +41,7 @@ export function startLoop(
         await watch.ready(stopping.signal)
         const did = await step()
         if (did === 'idle') {
-          await pause(idleMs)
+          await pause(idleMs, stopping.signal)
           continue
         }
         // Only a step that had work to do shows that the fault is over.
@@ -56,7 +54,7 @@ export function startLoop(
         if (stopping.signal.aborted) return
         if (await watch.isAway(error)) continue
         fault.failed(error)
-        await pause(backoff(BACKOFF_MS, ++failures))
+        await pause(backoff(BACKOFF_MS, ++failures), stopping.signal)
       }
     }
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
-import { backoff } from './backoff.ts'
+import { backoff } from './pause.ts'
 
 export interface MemoryBrokerOptions {
   /** Each topic with its consumer groups: a group gets what is published from now on. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery, Handler } from '../broker.ts'
 import { errorText } from '../errors.ts'
-import { backoff } from './backoff.ts'
+import { backoff, pause } from './pause.ts'
 import type { FaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
 
@@ -133,7 +133,3 @@ async function acknowledge<M>(source: MessageSource<M>, message: M): Promise<voi
     }
   }
 }
-
-/** @returns whether the whole time has passed */
-const pause = (ms: number, signal: AbortSignal): Promise<boolean> =>
-  sleep(ms, true, { signal }).catch(() => false)

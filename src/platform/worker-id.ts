@@ -1,9 +1,9 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, ProductCopyError } from '../errors.ts'
 import { createFaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
+import { pause } from './pause.ts'
 import type { RedisConnection } from './redis.ts'
 import { WORKER_IDS } from './snowflake.ts'
 
@@ -132,7 +132,7 @@ async function waitForId(
     over: GOT_ID,
   })
   const start = randomInt(WORKER_IDS)
-  await Promise.race([redis.firstAttempt, pause(FIRST_ATTEMPT_MS, signal)])
+  await Promise.race([redis.firstAttempt, pause(FIRST_ATTEMPT_MS, signal, { ref: false })])
   let waited = false
   while (!signal.aborted) {
     try {
@@ -147,13 +147,10 @@ async function waitForId(
       faults.failed(reason)
       waited = true
     }
-    await pause(RETRY_MS, signal)
+    await pause(RETRY_MS, signal, { ref: false })
   }
   throw new ProductCopyError('could-not-run', 'stopped while waiting for a worker id')
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal, ref: false }).catch(() => undefined)
 
 async function takeWorkerId(
   { client }: RedisConnection,

@@ -10,15 +10,9 @@ import { publishWaiting, sendOverdueAgain, type Outbox } from '../../src/copy/ou
 import type { Database, NewId } from '../../src/database.ts'
 import type { DuplicatePolicy } from '../../src/messages.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
+import { CLEAN } from '../support/exact.ts'
 import { arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
-
-const CLEAN = {
-  duplicateKeys: 0,
-  productsWithoutKey: 0,
-  keysWithoutProduct: 0,
-  mismatchedKeys: 0,
-}
 
 /** What every database has to do. */
 export function databaseContract(name: string, open: () => Promise<TestDatabase>): void {

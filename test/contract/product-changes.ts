@@ -10,6 +10,7 @@ import {
   findProductsOfBrand,
 } from '../../src/products/find-products.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
+import { CLEAN } from '../support/exact.ts'
 import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
 
 /** What every database has to do when single products are found, changed and restored. */
@@ -32,13 +33,7 @@ export function productChangeTests(name: string, open: () => Promise<TestDatabas
     /** As the model of `item`. */
     const named = (productName: string) => ({ name: productName, model: `M-${productName}` })
     const isClean = async (liveProducts: number) =>
-      expect(await audit(database)).toEqual({
-        liveProducts,
-        duplicateKeys: 0,
-        productsWithoutKey: 0,
-        keysWithoutProduct: 0,
-        mismatchedKeys: 0,
-      })
+      expect(await audit(database)).toEqual({ liveProducts, ...CLEAN })
 
     test('are found by id, by any spelling of their key, and by brand', async () => {
       const id = await add('Phone')

@@ -6,12 +6,12 @@ import { deleteProduct } from '../../src/products/delete-product.ts'
 import { publishWaiting, type Outbox } from '../../src/copy/outbox.ts'
 import { completeRequests } from '../../src/copy/request-status.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
+import { CLEAN } from '../support/exact.ts'
 import { arrivedChunk, create, ensureAcme, idsOf, item } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
 import type { ServerDatabase } from '../support/server-database.ts'
 import type { SqlPart } from '../../stack/sql.ts'
 
-const CLEAN = { duplicateKeys: 0, productsWithoutKey: 0, keysWithoutProduct: 0, mismatchedKeys: 0 }
 const POOLS = 4
 /** Writers at once: more than one for each process. */
 const CLIENTS = 14

@@ -1,9 +1,17 @@
 import { expect } from '@jest/globals'
-import { audit } from '../../src/products/audit.ts'
+import { audit, type Audit } from '../../src/products/audit.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import type { Database } from '../../src/database.ts'
 import { resultsOf } from './parties.ts'
 import { until } from './until.ts'
+
+/** An audit that finds the promise kept. */
+export const CLEAN: Omit<Audit, 'liveProducts'> = {
+  duplicateKeys: 0,
+  productsWithoutKey: 0,
+  keysWithoutProduct: 0,
+  mismatchedKeys: 0,
+}
 
 /** What several recordings of one copy have to come to, whatever happened meanwhile. */
 export interface Expected {
@@ -54,13 +62,7 @@ export async function expectExact(database: Database, { ids, items, liveProducts
     if (created === 1 && existing === ids.length - 1 && oneId) continue
     throw new Error(`${String(name)}: ${JSON.stringify(given)}`)
   }
-  expect(await audit(database)).toEqual({
-    liveProducts,
-    duplicateKeys: 0,
-    productsWithoutKey: 0,
-    keysWithoutProduct: 0,
-    mismatchedKeys: 0,
-  })
+  expect(await audit(database)).toEqual({ liveProducts, ...CLEAN })
   const count = async (table: string) =>
     Number((await database.knex(table).count<{ n: string }[]>({ n: '*' }))[0]!.n)
   expect(await count('copy_result')).toBe(await count('copy_chunk'))
