@@ -7,7 +7,7 @@ import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
 import { createProgress } from '../src/cli/progress.ts'
 import { withSession, type Session } from '../src/cli/session.ts'
 import { carryOut, sumCounts } from '../src/cli/carry-out.ts'
-import { PARTIES } from '../src/parties.ts'
+import { DATA_PATH } from '../src/parties.ts'
 import type { Config } from '../src/platform/config.ts'
 import { devices } from './devices.ts'
 
@@ -97,7 +97,7 @@ async function copyBrands(session: Session, options: DemoOptions) {
       ids.push(id)
     }
   }
-  const statuses = await carryOut(session, ids, { ...options, parties: PARTIES })
+  const statuses = await carryOut(session, ids, { ...options, parties: DATA_PATH })
   const { items, created, existing, rejected, failed } = sumCounts(statuses)
   return { requests: ids.length, items, created, existing, rejected, failed }
 }

@@ -1,25 +1,50 @@
 /**
  * What a caller can do about an error:
- * - `bad-input`: the caller's mistake; mend the input.
+ * - `bad-input`: the caller's mistake; mend the input. The next four are such mistakes too.
+ * - `invalid-product`: what was given can never be a product.
+ * - `unknown-brand`: there is no brand of this name.
+ * - `not-found`: there is nothing with this id.
+ * - `key-reused`: the request key stands for another request.
  * - `could-not-run`: a part that is needed is missing, in use or out of reach.
  * - `unreadable-message`: no retry can make the message readable; it belongs to the dead letters.
  * - `contended`: other writers won too often; the same call may succeed later.
  */
-export type ErrorCode = 'bad-input' | 'could-not-run' | 'unreadable-message' | 'contended'
+export type ErrorCode =
+  | 'bad-input'
+  | 'invalid-product'
+  | 'unknown-brand'
+  | 'not-found'
+  | 'key-reused'
+  | 'could-not-run'
+  | 'unreadable-message'
+  | 'contended'
+
+export interface ErrorOptions {
+  cause?: unknown
+  /** Which field of the input is wrong, such as `name` or `targetBrands/2`. */
+  field?: string | undefined
+  /** What to do about it on the command line: the end of the message there. */
+  hint?: string
+}
 
 /** An error that was foreseen. Each line of its message is written for the person who can mend the cause. */
 export class ProductCopyError extends Error {
   readonly code: ErrorCode
+  /** The message without its hint. */
+  readonly detail: string
+  readonly field: string | undefined
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+  constructor(code: ErrorCode, detail: string, { cause, field, hint }: ErrorOptions = {}) {
+    super(hint === undefined ? detail : `${detail}: ${hint}`, { cause })
     this.name = 'ProductCopyError'
     this.code = code
+    this.detail = detail
+    this.field = field
   }
 }
 
-export const badInput = (message: string): ProductCopyError =>
-  new ProductCopyError('bad-input', message)
+export const badInput = (message: string, field?: string): ProductCopyError =>
+  new ProductCopyError('bad-input', message, { field })
 
 export const isForeseen = (error: unknown, code?: ErrorCode): error is ProductCopyError =>
   error instanceof ProductCopyError && (code === undefined || error.code === code)

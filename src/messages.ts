@@ -42,7 +42,7 @@ const RequestId = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$' })
  * - `rejected`: the input can never succeed; `existingId` when a live product stands in the way.
  * - `failed`: nothing was written for this item; the same item may be tried again.
  */
-const OutcomeSchema = Type.Union([
+export const OutcomeSchema = Type.Union([
   Type.Object({ outcome: Type.Literal('created'), id: Id }),
   Type.Object({ outcome: Type.Literal('existing'), id: Id }),
   Type.Object({

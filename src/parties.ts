@@ -5,9 +5,10 @@ import { startResultRelay } from '../producers/result-relay.ts'
 import type { Broker } from './broker.ts'
 import { forgetInFlight } from './copy/outbox.ts'
 import type { Database, NewId } from './database.ts'
+import { startHttpServer } from './http/server.ts'
 import { PRODUCT_COPY, PRODUCT_COPY_RESULT } from './messages.ts'
 import type { Config } from './platform/config.ts'
-import { watchDatabase } from './platform/database-watch.ts'
+import { watchDatabase, type DatabaseWatch } from './platform/database-watch.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMemoryBroker } from './platform/memory-broker.ts'
 import type { ProgressChannel } from './platform/progress-channel.ts'
@@ -15,7 +16,9 @@ import { createRocketMqBroker } from './platform/rocketmq.ts'
 import type { RocketMqOptions } from './platform/rocketmq-client.ts'
 
 /** The steps of the data path that a process can take on: 2, 3 with 4, 5 and 6. */
-export const PARTIES = ['job', 'consumer', 'relay', 'result'] as const
+export const DATA_PATH = ['job', 'consumer', 'relay', 'result'] as const
+/** All that a process can take on: the HTTP API too. */
+export const PARTIES = [...DATA_PATH, 'http'] as const
 export type Party = (typeof PARTIES)[number]
 
 /** Each topic with the consumer group that reads it. */
@@ -35,19 +38,43 @@ export interface PartiesOptions {
   newId: NewId
   progress: ProgressChannel
   logger: Logger
-  /** Which ones. (Default: all) Some alone need a broker that other processes share. */
+  /** Which ones. (Default: the data path) Some of that alone need a broker that other processes share. */
   only?: readonly Party[]
 }
 
 /** Starts parties in this process. */
 export async function startParties(options: PartiesOptions): Promise<Parties> {
-  const { config, database, newId, progress, logger, only = PARTIES } = options
-  const broker = await openBroker(config, database, logger)
+  const { config, database, newId, logger, only = DATA_PATH } = options
   const watch = watchDatabase(database, logger)
+  const dataPath = DATA_PATH.filter((party) => only.includes(party))
+  const running: Stoppable[] = []
+  const stop = async () => {
+    await Promise.all(running.map((party) => party.stop()))
+  }
+  try {
+    // It comes first, for its port may be in use: what the others had begun would have to wait.
+    if (only.includes('http')) {
+      const api = { database, watch, newId, logger, ...httpOptions(config) }
+      running.push(await startHttpServer(api))
+    }
+    if (dataPath.length > 0) running.push(await startDataPath(options, watch, dataPath))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { stop }
+}
+
+async function startDataPath(
+  { config, database, newId, progress, logger }: PartiesOptions,
+  watch: DatabaseWatch,
+  parties: (typeof DATA_PATH)[number][],
+): Promise<Stoppable> {
+  const broker = await openBroker(config, database, logger)
   const { announce } = progress
   const parts = { database, watch, newId, announce, logger, subscriber: broker, publisher: broker }
   const settings = { chunkSize: config.CHUNK_SIZE, shards: config.SHARDS }
-  const start: Record<Party, () => Stoppable | Promise<Stoppable>> = {
+  const start: Record<(typeof DATA_PATH)[number], () => Stoppable | Promise<Stoppable>> = {
     result: () => consumeCopyResults(parts),
     consumer: () => consumeProductCopy(parts),
     relay: () => startResultRelay(parts),
@@ -63,7 +90,7 @@ export async function startParties(options: PartiesOptions): Promise<Parties> {
   try {
     // Those who receive come first, so that what the others send finds them.
     for (const party of ['result', 'consumer', 'relay', 'job'] as const) {
-      if (only.includes(party)) running.push(await start[party]())
+      if (parties.includes(party)) running.push(await start[party]())
     }
   } catch (error) {
     await stop()
@@ -71,6 +98,8 @@ export async function startParties(options: PartiesOptions): Promise<Parties> {
   }
   return { stop }
 }
+
+const httpOptions = (config: Config) => ({ host: config.HOST, port: config.PORT })
 
 interface Stoppable {
   stop(): Promise<void>

@@ -10,6 +10,10 @@ export type Run = (work: () => Promise<ExitCode>) => Promise<void>
 
 const EXIT_OF: Record<ErrorCode, ExitCode> = {
   'bad-input': EXIT.badInput,
+  'invalid-product': EXIT.badInput,
+  'unknown-brand': EXIT.badInput,
+  'not-found': EXIT.badInput,
+  'key-reused': EXIT.badInput,
   'could-not-run': EXIT.couldNotRun,
   'unreadable-message': EXIT.couldNotRun,
   contended: EXIT.couldNotRun,

@@ -18,7 +18,7 @@ export function patientReads(logger: Logger) {
       fault.worked()
       return value
     } catch (error) {
-      if (isForeseen(error, 'bad-input')) throw error
+      if (isForeseen(error)) throw error
       fault.failed(error)
       return undefined
     }

@@ -43,7 +43,7 @@ async function readOpen(database: Database, before: string[]): Promise<CopyReque
 }
 
 function undefinedForUnknown(error: unknown): undefined {
-  if (!isForeseen(error, 'bad-input')) throw error
+  if (!isForeseen(error, 'not-found')) throw error
 }
 
 function describe(status: CopyRequestStatus): string {

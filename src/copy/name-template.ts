@@ -1,7 +1,8 @@
 import { badInput, quoted } from '../errors.ts'
 
 export const DEFAULT_NAME_TEMPLATE = '{brand} {name}'
-const MAX_LENGTH = 200
+/** In characters. */
+export const MAX_TEMPLATE_LENGTH = 200
 
 /**
  * A template for the names of copies: `{name}` stands for the source product's name and must be
@@ -10,18 +11,15 @@ const MAX_LENGTH = 200
  */
 export function checkNameTemplate(template: string): void {
   const allowed = `allowed are {brand} and {name}, for example "${DEFAULT_NAME_TEMPLATE}"`
-  if (!template.includes('{name}')) {
-    throw badInput(`name template ${quoted(template)} lacks {name}; ${allowed}`)
-  }
+  const wrong = (problem: string) => badInput(`name template ${problem}`, 'nameTemplate')
+  if (!template.includes('{name}')) throw wrong(`${quoted(template)} lacks {name}; ${allowed}`)
   const unknown = /\{(?!brand\}|name\})[^{}]*\}/.exec(template)
-  if (unknown) {
-    throw badInput(`name template ${quoted(template)} has ${unknown[0]}; ${allowed}`)
-  }
+  if (unknown) throw wrong(`${quoted(template)} has ${unknown[0]}; ${allowed}`)
   if (/\p{Cc}/u.test(template) || !template.isWellFormed()) {
-    throw badInput(`name template ${quoted(template)} has control characters`)
+    throw wrong(`${quoted(template)} has control characters`)
   }
-  if ([...template].length > MAX_LENGTH) {
-    throw badInput(`name template has more than ${MAX_LENGTH} characters`)
+  if ([...template].length > MAX_TEMPLATE_LENGTH) {
+    throw wrong(`has more than ${MAX_TEMPLATE_LENGTH} characters`)
   }
 }
 

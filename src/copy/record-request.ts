@@ -10,7 +10,7 @@ import { userProblem } from '../products/read-product.ts'
 /** How often a request is recorded at the most, when its id is taken. */
 const MAX_ROUNDS = 5
 /** Target brands of one request at the most. */
-const MAX_TARGETS = 1000
+export const MAX_TARGETS = 1000
 
 export interface CopyRequest {
   sourceBrand: string
@@ -25,7 +25,7 @@ export interface CopyRequest {
 /**
  * Step 1: records a request. The same request key with the same content is the same request.
  * @returns the request's id, and whether it was recorded before under its key
- * @throws ProductCopyError `bad-input`; nothing is written then
+ * @throws ProductCopyError `bad-input`, `unknown-brand` or `key-reused`; nothing is written then
  */
 export async function recordCopyRequest(
   database: Database,
@@ -52,8 +52,10 @@ export async function recordCopyRequest(
     const kept = await findByKey(database, row.request_key)
     if (!kept) continue
     if (kept.content_hash === row.content_hash) return { id: kept.id, repeated: true }
-    throw badInput(
+    throw new ProductCopyError(
+      'key-reused',
       `request key ${quoted(request.requestKey)} was used for other content by request ${kept.id}`,
+      { field: 'requestKey' },
     )
   }
   throw new ProductCopyError('contended', `no free id was found in ${MAX_ROUNDS} rounds`)
@@ -78,6 +80,7 @@ async function checkRequest(database: Database, request: CopyRequest) {
   if (requestKey !== undefined && !/^[\x21-\x7e]{1,128}$/.test(requestKey)) {
     throw badInput(
       `request key ${quoted(requestKey)} is not allowed: 1 to 128 printable ASCII characters`,
+      'requestKey',
     )
   }
   const problem = userProblem(request.user)
@@ -89,24 +92,26 @@ async function checkRequest(database: Database, request: CopyRequest) {
 async function resolveBrands(database: Database, request: CopyRequest) {
   const given = request.targetBrands.filter((name) => canonicalText(name) !== '')
   const targets = new Map(given.map((name) => [canonicalText(name), name]))
-  if (targets.size === 0) throw badInput('no target brand is given: name at least one')
+  const wrong = (problem: string) => badInput(problem, 'targetBrands')
+  if (targets.size === 0) throw wrong('no target brand is given: name at least one')
   if (targets.size > MAX_TARGETS) {
-    throw badInput(`${targets.size} target brands are given, at most ${MAX_TARGETS} are allowed`)
+    throw wrong(`${targets.size} target brands are given, at most ${MAX_TARGETS} are allowed`)
   }
   if (targets.has(canonicalText(request.sourceBrand))) {
-    throw badInput(`brand ${quoted(request.sourceBrand)} cannot be copied into itself`)
+    throw wrong(`brand ${quoted(request.sourceBrand)} cannot be copied into itself`)
   }
-  const brands = await findBrands(database, [request.sourceBrand, ...targets.keys()])
-  const nameOf = (name: string): string => {
+  const brands = await findBrands(database, [request.sourceBrand, ...targets.values()])
+  const nameOf = (name: string, field: string): string => {
     const brand = brands.get(canonicalText(name))
     if (brand) return brand.name
-    throw badInput(
-      `unknown brand ${quoted(name)}: "product-copy brands" lists them, "product-copy brands add NAME" adds one`,
-    )
+    const hint = '"product-copy brands" lists them, "product-copy brands add NAME" adds one'
+    throw new ProductCopyError('unknown-brand', `unknown brand ${quoted(name)}`, { field, hint })
   }
   return {
-    sourceBrand: nameOf(request.sourceBrand),
-    targetBrands: [...targets.values()].map(nameOf),
+    sourceBrand: nameOf(request.sourceBrand, 'sourceBrand'),
+    targetBrands: [...targets.values()].map((name) =>
+      nameOf(name, `targetBrands/${request.targetBrands.indexOf(name)}`),
+    ),
   }
 }
 

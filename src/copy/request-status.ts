@@ -1,4 +1,5 @@
-import { badInput, quoted } from '../errors.ts'
+import type { Knex } from 'knex'
+import { badInput, ProductCopyError, quoted } from '../errors.ts'
 import type { Database } from '../database.ts'
 import type { DuplicatePolicy, OutcomeCounts } from '../messages.ts'
 import { isId, MAX_ID } from '../products/read-product.ts'
@@ -21,28 +22,56 @@ export interface CopyRequestStatus {
   pending: number
 }
 
-/** @throws ProductCopyError `bad-input` when there is no such request */
+/** @throws ProductCopyError `not-found` when there is no such request, `bad-input` for what is no id */
 export async function copyRequestStatus(
   database: Database,
   id: string,
 ): Promise<CopyRequestStatus> {
   if (!isId(id))
     throw badInput(`request ${quoted(id)} is not an id: whole numbers up to ${MAX_ID} are`)
-  // One statement, for one moment: read apart, the counts can run ahead of the items.
-  const row = await database
+  const [row] = await statusRows(database).where('copy_request.id', id)
+  if (!row) {
+    const hint = '"product-copy copy" prints the ids'
+    throw new ProductCopyError('not-found', `unknown request ${quoted(id)}`, { hint })
+  }
+  return toStatus(row)
+}
+
+/** How requests stand, the newest first: those with ids below `after`, in one state or in any. */
+export async function listCopyRequests(
+  database: Database,
+  { state, after = `${MAX_ID}`, limit }: { state?: State; after?: string; limit: number },
+): Promise<CopyRequestStatus[]> {
+  const page = database
     .knex('copy_request')
+    .where('id', '<', after)
+    .modify((query) => state && whereState[state](query))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .select('id')
+    .as('page')
+  const rows = await statusRows(database)
+    .join(page, 'page.id', 'copy_request.id')
+    .orderBy('copy_request.id', 'desc')
+  return rows.map(toStatus)
+}
+
+type StatusRow = RequestRow & Record<keyof OutcomeCounts, string | null>
+
+/** One statement, for one moment: read apart, the counts can run ahead of the items. */
+const statusRows = ({ knex }: Database) =>
+  knex('copy_request')
     .leftJoin('copy_chunk', 'copy_chunk.request_id', 'copy_request.id')
-    .where('copy_request.id', id)
     .groupBy('copy_request.id')
-    .select('copy_request.*')
     .sum({
       created: 'copy_chunk.created',
       existing: 'copy_chunk.existing',
       rejected: 'copy_chunk.rejected',
       failed: 'copy_chunk.failed',
     })
-    .first<(RequestRow & Record<keyof OutcomeCounts, string | null>) | undefined>()
-  if (!row) throw badInput(`unknown request ${quoted(id)}: "product-copy copy" prints the ids`)
+    .select<StatusRow[]>('copy_request.*')
+
+function toStatus(row: StatusRow): CopyRequestStatus {
   const items = Number(row.items)
   const created = Number(row.created)
   const existing = Number(row.existing)
@@ -83,10 +112,20 @@ export interface RequestRow {
   completed_at: Date | null
 }
 
-function stateOf(row: RequestRow): CopyRequestStatus['state'] {
+type State = CopyRequestStatus['state']
+
+function stateOf(row: RequestRow): State {
   if (row.completed_at) return 'done'
   if (row.expanded_at) return 'copying'
   return row.chunks > 0 ? 'expanding' : 'recorded'
+}
+
+/** The same for the database. What is not expanded is not completed either, and an index knows those. */
+const whereState: Record<State, (query: Knex.QueryBuilder) => void> = {
+  done: (query) => void query.whereNotNull('completed_at'),
+  copying: (query) => void query.whereNull('completed_at').whereNotNull('expanded_at'),
+  expanding: (query) => void query.whereNull('expanded_at').where('chunks', '>', 0),
+  recorded: (query) => void query.whereNull('expanded_at').where('chunks', 0),
 }
 
 /** The oldest requests that are not done yet. */

@@ -79,6 +79,17 @@ const ConfigSchema = Type.Object({
     default: 4,
     description: 'Messages that a consumer process has in hand at a time, of each topic.',
   }),
+  HOST: Type.String({
+    minLength: 1,
+    default: '127.0.0.1',
+    description: 'The address on which the HTTP API listens.',
+  }),
+  PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65535,
+    default: 3000,
+    description: 'The port of the HTTP API; 0 takes a free one, which the log names.',
+  }),
   LOG_LEVEL: Type.Enum(LOG_LEVELS, {
     default: 'info',
     description: 'What is logged to stderr: fatal, error, warn, info, debug or silent.',

@@ -17,6 +17,8 @@ export interface DatabaseWatch {
    * `ready` waits from now on. One that answers again by now leaves the error to its owner.
    */
   isAway: (error: unknown) => Promise<boolean>
+  /** Whether it is known by now that the database does not answer: asking it would only take time. */
+  isGone: () => boolean
   /** To be told of work that succeeded: a fault is over then. */
   worked: () => void
 }
@@ -28,6 +30,7 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
     over: 'the database works again',
   })
   let away = false
+  let gone = false
   let probing: Promise<unknown> | undefined
   /** Faults in a row of a database that answers. */
   let unfit = 0
@@ -41,11 +44,13 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
 
   async function waitUntilBack(firstError: unknown): Promise<void> {
     let error: unknown = firstError
+    gone = true
     for (let failures = 1; error !== undefined; failures++) {
       fault.failed(error)
       await pause(backoff(PROBE_MS, failures), undefined, { ref: false })
       error = await probe()
     }
+    gone = false
     away = false
   }
 
@@ -80,6 +85,7 @@ export function watchDatabase(database: Database, logger: Logger): DatabaseWatch
       void waitUntilBack(failure)
       return true
     },
+    isGone: () => gone,
     worked() {
       unfit = 0
       fault.worked()

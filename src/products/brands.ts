@@ -1,4 +1,4 @@
-import { badInput, ProductCopyError } from '../errors.ts'
+import { badInput, ProductCopyError, quoted } from '../errors.ts'
 import type { Database, NewId } from '../database.ts'
 import { canonicalText } from './product-key.ts'
 import { MAX_LENGTH, textProblem } from './read-product.ts'
@@ -11,9 +11,13 @@ export interface Brand {
 /** Brands by the canonical text of their name. */
 export type Brands = Map<string, Brand>
 
+const brandProblem = (name: string) => textProblem('brand', name, MAX_LENGTH.brand)
+
 /** Finds the brands that exist among these names. */
 export async function findBrands(database: Database, names: Iterable<string>): Promise<Brands> {
-  const keys = [...new Set([...names].map(canonicalText))]
+  // A text that no brand can have is not asked for: on a NUL PostgreSQL ends with an error.
+  const possible = [...names].filter((name) => brandProblem(name) === undefined)
+  const keys = [...new Set(possible.map(canonicalText))]
   const rows = await database
     .knex<Brand & { name_key: string }>('brand')
     .select('id', 'name', 'name_key')
@@ -35,8 +39,8 @@ export async function ensureBrands(
 ): Promise<Brands> {
   const wanted = new Map<string, string>()
   for (const name of names) {
-    const problem = textProblem('brand', name, MAX_LENGTH.brand)
-    if (problem !== undefined) throw badInput(problem)
+    const problem = brandProblem(name)
+    if (problem !== undefined) throw badInput(problem, 'brand')
     const key = canonicalText(name)
     if (!wanted.has(key)) wanted.set(key, name.trim())
   }
@@ -72,3 +76,6 @@ export async function listBrands(
     )
   return rows.map((row) => ({ name: row.name, liveProducts: Number(row.live) }))
 }
+
+export const unknownBrand = (name: string): ProductCopyError =>
+  new ProductCopyError('unknown-brand', `unknown brand ${quoted(name)}`, { field: 'brand' })

@@ -1,6 +1,6 @@
-import { badInput, quoted } from '../errors.ts'
+import { ProductCopyError, quoted } from '../errors.ts'
 import type { Database, Transaction, User } from '../database.ts'
-import { findBrands } from './brands.ts'
+import { findBrands, unknownBrand } from './brands.ts'
 import { findProduct, type Product } from './find-products.ts'
 import { canonicalText, compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
 import { claimKeys, findOwners, releaseKey, Taken, untilSettled } from './product-unique.ts'
@@ -19,8 +19,8 @@ export type ChangeResult =
 
 /**
  * Changes a live product; another name or model moves its key, in one transaction.
- * @throws ProductCopyError `bad-input` when it can be no product so, or `contended`; nothing is
- *   written then
+ * @throws ProductCopyError `invalid-product` when it can be no product so, `unknown-brand` or
+ *   `contended`; nothing is written then
  */
 export async function changeProduct(
   database: Database,
@@ -33,7 +33,7 @@ export async function changeProduct(
   return withProduct(database, id, async (trx, product) => {
     if (product.deleted) return { result: 'unknown' }
     const next = readProduct({ ...product, ...change })
-    if ('reason' in next) throw badInput(next.reason)
+    if ('reason' in next) throw invalid(next.reason, next.field)
     const duplicate = await moveKey(database, trx, product, next.key, user)
     if (duplicate !== undefined) return { result: 'duplicate', existingId: duplicate }
     await trx('product')
@@ -115,9 +115,12 @@ async function takeKey(
 }
 
 async function brandId(database: Database, name: unknown): Promise<string> {
-  if (typeof name !== 'string') throw badInput(`brand is ${quoted(name)}, not a text`)
+  if (typeof name !== 'string') throw invalid(`brand is ${quoted(name)}, not a text`, 'brand')
   const brands = await findBrands(database, [name])
   const brand = brands.get(canonicalText(name))
-  if (!brand) throw badInput(`unknown brand ${quoted(name)}`)
+  if (!brand) throw unknownBrand(name)
   return brand.id
 }
+
+const invalid = (reason: string, field: string) =>
+  new ProductCopyError('invalid-product', reason, { field })

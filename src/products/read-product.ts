@@ -22,20 +22,30 @@ export interface ReadProduct {
   sourceProductId: string | null
 }
 
+/** Why something can never be a product, and which of its fields is at fault. */
+export interface Unreadable {
+  reason: string
+  field: keyof Omit<ReadProduct, 'key'>
+}
+
 /** Reads an item from outside. @returns the product, or the reason why it can never be one */
-export function readProduct(item: Item): ReadProduct | { reason: string } {
+export function readProduct(item: Item): ReadProduct | Unreadable {
   const { brand, name, model } = item
   const price = readPrice(item.price)
   const attributes = item.attributes ?? {}
   const sourceProductId = item.sourceProductId ?? null
-  const reason =
-    textProblem('brand', brand, MAX_LENGTH.brand) ??
-    textProblem('name', name, MAX_LENGTH.name) ??
-    textProblem('model', model, MAX_LENGTH.model) ??
-    (price === undefined ? priceProblem(item.price) : undefined) ??
-    attributesProblem(attributes) ??
-    sourceProblem(sourceProductId)
-  if (reason !== undefined) return { reason }
+  const problems: Record<Unreadable['field'], () => string | undefined> = {
+    brand: () => textProblem('brand', brand, MAX_LENGTH.brand),
+    name: () => textProblem('name', name, MAX_LENGTH.name),
+    model: () => textProblem('model', model, MAX_LENGTH.model),
+    price: () => (price === undefined ? priceProblem(item.price) : undefined),
+    attributes: () => attributesProblem(attributes),
+    sourceProductId: () => sourceProblem(sourceProductId),
+  }
+  for (const [field, problem] of Object.entries(problems)) {
+    const reason = problem()
+    if (reason !== undefined) return { reason, field: field as Unreadable['field'] }
+  }
   return {
     key: productKey(name as string, model as string),
     brand: brand as string,

@@ -17,7 +17,7 @@ import { deleteProduct } from '../../src/products/delete-product.ts'
 import { expandPage } from '../../src/copy/expand-request.ts'
 import { recordResult } from '../../src/copy/record-result.ts'
 import { parseChunkMessage, parseResultMessage, PRODUCT_COPY } from '../../src/messages.ts'
-import { PARTIES, startParties } from '../../src/parties.ts'
+import { DATA_PATH, startParties } from '../../src/parties.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { finish, request, resultsOf, sessionOf } from '../support/parties.ts'
 import { create, ensureAcme, idsOf, item } from '../support/products.ts'
@@ -143,7 +143,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         const session = sessionOf(fixture, 1)
         const soon = AbortSignal.timeout(100)
         const statuses = await carryOut(session, ids, {
-          parties: PARTIES,
+          parties: DATA_PATH,
           quiet: true,
           interrupted: soon,
         })

@@ -37,7 +37,8 @@ export function startNode(
   const { PATH, HOME, TMPDIR } = process.env
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', ...env },
+    // Port 3000 may be in use, by another test for one.
+    env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', PORT: '0', ...env },
     stdio: ['ignore', stdout, 'pipe'],
     // A group of its own, which the guard ends when this process is killed.
     detached: true,

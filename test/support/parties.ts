@@ -5,7 +5,7 @@ import { copyResults, type ItemResult } from '../../src/copy/copy-results.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../src/copy/name-template.ts'
 import type { Database } from '../../src/database.ts'
 import { readConfig } from '../../src/platform/config.ts'
-import { PARTIES } from '../../src/parties.ts'
+import { DATA_PATH } from '../../src/parties.ts'
 import { createLocalProgress } from '../../src/platform/progress-channel.ts'
 import type { TestDatabase } from './database.ts'
 import { BRAND, USER } from './products.ts'
@@ -41,7 +41,7 @@ export async function finish(fixture: TestDatabase, ids: string[], chunkSize = 5
   const session = sessionOf(fixture, chunkSize)
   const interrupted = AbortSignal.timeout(150_000)
   const statuses = await carryOut(session, ids, {
-    parties: PARTIES,
+    parties: DATA_PATH,
     quiet: true,
     interrupted,
   })

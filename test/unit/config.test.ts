@@ -10,6 +10,8 @@ test('without any variable everything runs in the process', () => {
     CHUNK_SIZE: 500,
     SHARDS: 8,
     CONCURRENCY: 4,
+    HOST: '127.0.0.1',
+    PORT: 3000,
     LOG_LEVEL: 'info',
   })
 })

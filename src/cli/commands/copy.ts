@@ -4,7 +4,7 @@ import { recordCopyRequest } from '../../copy/record-request.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../../copy/name-template.ts'
 import { badInput, quoted } from '../../errors.ts'
 import type { DuplicatePolicy } from '../../messages.ts'
-import { PARTIES } from '../../parties.ts'
+import { DATA_PATH } from '../../parties.ts'
 import { carryOut } from '../carry-out.ts'
 import { EXIT, exitCodeFor, print, printEither, type ExitCode, type Run } from '../output.ts'
 import { withSession, type Session } from '../session.ts'
@@ -76,7 +76,7 @@ async function watch(session: Session, id: string, { json }: Options): Promise<E
   if (!json) await print(`Request ${id}`)
   const [status] = await carryOut(session, [id], {
     // Without a broker that other processes share, who watches also does the work.
-    parties: session.config.ROCKETMQ_ENDPOINTS === undefined ? PARTIES : [],
+    parties: session.config.ROCKETMQ_ENDPOINTS === undefined ? DATA_PATH : [],
     quiet: json === true,
     interrupted: onSignal(),
   })

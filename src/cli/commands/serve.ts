@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { badInput, quoted } from '../../errors.ts'
-import { PARTIES, type Party } from '../../parties.ts'
+import { DATA_PATH, PARTIES, type Party } from '../../parties.ts'
 import { readConfig, type Config } from '../../platform/config.ts'
 import { createLogger, type Logger } from '../../platform/logger.ts'
 import { withParties } from '../carry-out.ts'
@@ -21,7 +21,7 @@ interface Options {
 export function addServe(program: Command, run: Run) {
   program
     .command('serve')
-    .description('carry out the recorded requests until SIGINT or SIGTERM')
+    .description('carry out the recorded requests and serve the HTTP API until SIGINT or SIGTERM')
     .option('--only <parties>', `some alone, separated by commas: ${PARTIES.join(', ')}`)
     .option('--json', 'print the progress of each request as JSON lines')
     .addHelpText('after', '\nExample:\n  product-copy serve\n  product-copy serve --only consumer')
@@ -64,7 +64,9 @@ function readParties(text: string | undefined, config: Config): readonly Party[]
     }
   }
   const parties = PARTIES.filter((party) => names.has(party))
-  if (parties.length < PARTIES.length && config.ROCKETMQ_ENDPOINTS === undefined) {
+  const left = DATA_PATH.filter((party) => !names.has(party)).length
+  const some = left > 0 && left < DATA_PATH.length
+  if (some && config.ROCKETMQ_ENDPOINTS === undefined) {
     throw badInput(
       '--only needs ROCKETMQ_ENDPOINTS: without it the broker is in this process alone',
     )

@@ -1,0 +1,101 @@
+import type { AddressInfo } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify from 'fastify'
+import { errorText, ProductCopyError } from '../errors.ts'
+import type { App, Parts } from './app.ts'
+import { answerErrors } from './answer-errors.ts'
+import { addDocs } from './docs.ts'
+import { letIn } from './let-in.ts'
+import { sendProblem } from './problems.ts'
+import { addBrandRoutes } from './routes/brands.ts'
+import { addCopyRequestRoutes } from './routes/copy-requests.ts'
+import { addHealthRoutes } from './routes/health.ts'
+import { addProductRoutes } from './routes/product.ts'
+import { addProductsRoutes } from './routes/products.ts'
+import { toProblem } from './to-problem.ts'
+import { checkRequests } from './validation.ts'
+
+export interface HttpServerOptions extends Omit<Parts, 'stopping'> {
+  host: string
+  /** 0 takes a free one. */
+  port: number
+}
+
+export interface HttpServer {
+  port: number
+  /** Takes no new request, and resolves when those in hand are answered, or after `STOP_MS`. */
+  stop(): Promise<void>
+}
+
+/** For a whole request to arrive. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** Without a byte in either direction: more than the database may take, less than a lost reader would. */
+const SILENCE_TIMEOUT_MS = 120_000
+/** Longer than proxies keep theirs, so that none sends a request into a closing connection. */
+const KEEP_ALIVE_MS = 72_000
+/** What is in hand after so long is cut off: the process itself ends 1.5 s later. */
+const STOP_MS = 3000
+
+/**
+ * Starts the HTTP API.
+ * @throws ProductCopyError `could-not-run` when it cannot listen
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, logger } = options
+  const stopping = new AbortController()
+  const app = await buildServer({ ...options, stopping: stopping.signal })
+  try {
+    await app.listen({ host, port: options.port })
+  } catch (cause) {
+    await app.close()
+    throw cannotListen(options, cause)
+  }
+  const { port } = app.server.address() as AddressInfo
+  logger.info({ host, port }, 'listening')
+  return {
+    port,
+    async stop() {
+      stopping.abort()
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), STOP_MS)
+      await app.close()
+      clearTimeout(cutOff)
+    },
+  }
+}
+
+function cannotListen({ host, port }: HttpServerOptions, cause: unknown): unknown {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `PORT: port ${port} of ${host} is in use; set another one, or 0 for a free one`,
+    EACCES: `PORT: port ${port} needs more rights; set one from 1024 to 65535`,
+    EADDRNOTAVAIL: `HOST: this machine has no address ${host}`,
+    ENOTFOUND: `HOST: ${host} is not the name of an address`,
+    EAI_AGAIN: `HOST: ${host} cannot be looked up`,
+  }
+  const reason = reasons[(cause as NodeJS.ErrnoException).code ?? '']
+  const text = reason ?? `HOST, PORT: cannot listen on ${host}: ${errorText(cause)}`
+  return new ProductCopyError('could-not-run', text, { cause })
+}
+
+async function buildServer(parts: Parts): Promise<App> {
+  const app: App = fastify({
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: SILENCE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Its answer is none of ours; see `letIn`.
+    return503OnClosing: false,
+    frameworkErrors: (error, _, reply) =>
+      void sendProblem(reply as never, toProblem(error, parts.database.dialect)),
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  checkRequests(app)
+  answerErrors(app, parts)
+  await addDocs(app)
+  addHealthRoutes(app, parts)
+  await app.register((api: App, _, done) => {
+    letIn(api, parts)
+    for (const add of [addProductsRoutes, addProductRoutes, addBrandRoutes, addCopyRequestRoutes]) {
+      add(api, parts)
+    }
+    done()
+  })
+  return app
+}

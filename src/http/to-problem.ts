@@ -1,0 +1,97 @@
+import type { ErrorObject } from 'ajv'
+import type { FastifyError } from 'fastify'
+import type { Dialect } from '../database.ts'
+import { isForeseen, quoted, type ErrorCode } from '../errors.ts'
+import { invalid, overloaded, Problem, type ProblemCode } from './problems.ts'
+
+/** Anything thrown as an answer. What was not foreseen is `internal`, and says nothing of itself. */
+export function toProblem(error: unknown, dialect: Dialect): Problem {
+  if (error instanceof Problem) return error
+  if (isForeseen(error)) {
+    const code = CODE_OF[error.code]
+    if (code === 'contended') return overloaded(code, error.detail)
+    if (code !== 'internal') return new Problem(code, error.detail, { path: pathOf(error.field) })
+  } else if (dialect.isAway(error)) {
+    return overloaded('unavailable', 'the database is away, try again later')
+  } else if (dialect.isRetryable(error)) {
+    return overloaded('contended', 'other writers were in the way again and again, try again')
+  } else if (isFrameworkError(error)) {
+    return fromFramework(error)
+  }
+  return new Problem('internal', 'something went wrong here; it is in the log')
+}
+
+const CODE_OF: Record<ErrorCode, ProblemCode> = {
+  'bad-input': 'invalid-request',
+  'invalid-product': 'invalid-product',
+  'unknown-brand': 'unknown-brand',
+  'not-found': 'not-found',
+  'key-reused': 'idempotency-key-reused',
+  'could-not-run': 'internal',
+  'unreadable-message': 'internal',
+  contended: 'contended',
+}
+
+/** Where the API has fields of the domain whose names are others there. */
+const PATHS: Record<string, string> = {
+  sourceBrand: 'body/from',
+  targetBrands: 'body/to',
+  nameTemplate: 'body/name',
+  requestKey: 'headers/idempotency-key',
+}
+
+function pathOf(field: string | undefined): string | undefined {
+  if (field === undefined) return undefined
+  const [first, ...rest] = field.split('/')
+  return [PATHS[first!] ?? `body/${first}`, ...rest].join('/')
+}
+
+/** Codes of Node.js's and the drivers' errors are other ones. */
+const isFrameworkError = (error: unknown): error is FastifyError => {
+  const { statusCode, code } = error as Partial<FastifyError>
+  return typeof statusCode === 'number' && statusCode < 500 && (code ?? 'FST_').startsWith('FST_')
+}
+
+function fromFramework(error: FastifyError): Problem {
+  const [first] = error.validation ?? []
+  if (first) return fromValidation(first as ErrorObject, error.validationContext)
+  const path = 'body'
+  if (error.statusCode === 413) return new Problem('too-large', 'the body is too large', { path })
+  if (error.statusCode === 415) {
+    const detail = 'the body must be JSON, with the content type application/json'
+    return new Problem('unsupported-media-type', detail, { path: 'headers/content-type' })
+  }
+  const where = error.code === 'FST_ERR_BAD_URL' ? 'path' : path
+  return invalid(where, `the ${where} cannot be read: ${error.message}`)
+}
+
+const PART_OF: Record<string, string> = { querystring: 'query', params: 'path' }
+
+function fromValidation(error: ErrorObject, context = 'body'): Problem {
+  const { instancePath, keyword, params, parentSchema } = error
+  const at = (PART_OF[context] ?? context) + instancePath
+  const inside = (name: string) => `${at}/${name.slice(0, 100)}`
+  switch (keyword) {
+    case 'required': {
+      const path = inside(String(params['missingProperty']))
+      return invalid(path, `${path} is missing`)
+    }
+    case 'additionalProperties': {
+      const name = String(params['additionalProperty'])
+      const known = Object.keys(parentSchema?.['properties'] as object)
+      const allowed = known.length > 0 ? `allowed are ${known.join(', ')}` : 'none is allowed'
+      return invalid(inside(name), `${at} has ${quoted(name)}, which is not known; ${allowed}`)
+    }
+    case 'enum': {
+      const allowed = (params['allowedValues'] as unknown[]).join(', ')
+      return invalid(at, `${at} is ${quoted(error.data)}; it must be one of ${allowed}`)
+    }
+    case 'pattern':
+      return invalid(
+        at,
+        `${at} is ${quoted(error.data)}; it must be ${String(parentSchema?.['description'])}`,
+      )
+    default:
+      return invalid(at, `${at} is ${quoted(error.data)}; it ${error.message ?? 'is not valid'}`)
+  }
+}
