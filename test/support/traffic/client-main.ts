@@ -133,6 +133,7 @@ for (;;) {
   else if (what < 86) await copy()
   else {
     await remove(key)
-    await create(key)
+    if (what < 93) await create(key)
+    else await restore(key)
   }
 }

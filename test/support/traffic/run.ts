@@ -68,7 +68,7 @@ async function post(url: string, body: object): Promise<void> {
  */
 async function runTraffic(apis: Api[], folder: string): Promise<Call[]> {
   const [{ url }] = apis as [Api]
-  await post(`${url}/brands`, { names: ['Hot', SOURCE, ...TARGETS] })
+  for (const name of ['Hot', SOURCE, ...TARGETS]) await post(`${url}/brands`, { name })
   for (let n = 0; n < SOURCE_PRODUCTS; n++) {
     await post(`${url}/products`, { brand: SOURCE, ...sourceProduct(n) })
   }
@@ -162,7 +162,7 @@ export async function expectExplained(
     const fine = calls.filter(
       ({ request, answer }) => request.op === op && answer && answer.status < 300,
     )
-    expect(fine.length).toBeGreaterThan(SECONDS / 2)
+    expect(fine.length).toBeGreaterThan(SECONDS / 5)
   }
   await rm(folder, { recursive: true })
 }
