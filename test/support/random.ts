@@ -1,10 +1,12 @@
-/**
- * Random numbers that replay: the seed is printed, and SEED=n gives the same ones again.
- * (mulberry32, by Tommy Ettinger, in the public domain)
- */
+/** Random numbers that replay: the seed is printed, and SEED=n gives the same ones again. */
 export function seededRandom(name: string): () => number {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   process.stderr.write(`${name}: SEED=${seed}\n`)
+  return randomFrom(seed)
+}
+
+/** (mulberry32, by Tommy Ettinger, in the public domain) */
+export function randomFrom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

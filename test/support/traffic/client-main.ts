@@ -4,19 +4,20 @@
  * seed, file for its history.
  */
 import { appendFileSync } from 'node:fs'
-import { seededRandom } from '../random.ts'
+import { randomFrom } from '../random.ts'
 import { HOT_KEYS, hotProduct, keyOf, SOURCE, TARGETS } from './keys.ts'
 import type { Answered, Asked, Request } from './records.ts'
 
 const [url, client, seed, file] = process.argv.slice(2) as [string, string, string, string]
-process.env['SEED'] = seed
-const random = seededRandom(`client ${client}`)
 const TIMEOUT_MS = 30_000
 
 const below = (n: number) => Math.floor(random() * n)
 const write = (line: Asked | Answered) => appendFileSync(file, `${JSON.stringify(line)}\n`)
 const now = () => Number(process.hrtime.bigint())
 
+/** Each step has random numbers of its own: what was answered before must not change what is asked. */
+let step = 0
+let random = randomFrom(0)
 let calls = 0
 async function call(
   request: Request,
@@ -25,7 +26,7 @@ async function call(
   body?: object,
   headers?: Record<string, string>,
 ): Promise<{ status: number; body: unknown }> {
-  const name = `${client}-${++calls}`
+  const name = `${client}-${step}.${++calls}`
   write({ what: 'asked', call: name, at: now(), request })
   const response = await fetch(url + path, {
     method,
@@ -55,7 +56,7 @@ function spelled({ name, model }: { name: string; model: string }) {
 let marks = 0
 function newItem(key: number) {
   const product = hotProduct(key)
-  const mark = `${client}:${++marks}`
+  const mark = `${client}-${step}:${++marks}`
   return {
     mark: { mark, key: keyOf(product) },
     item: { brand: 'Hot', ...spelled(product), attributes: { mark } },
@@ -115,13 +116,17 @@ async function restore(key: number): Promise<void> {
 
 async function copy(): Promise<void> {
   const to = TARGETS.filter(() => below(3) === 0)
-  const requestKey = `${client}-${calls}`
+  const requestKey = `${client}-${step}`
   const body = { from: SOURCE, to: to.length > 0 ? to : [TARGETS[0]], policy: policy() }
   const headers = { 'idempotency-key': requestKey }
   await call({ op: 'copy', requestKey }, 'POST', '/copy-requests', body, headers)
 }
 
 for (;;) {
+  step++
+  calls = 0
+  marks = 0
+  random = randomFrom(Number(seed) + step)
   const what = below(100)
   const key = below(HOT_KEYS)
   const other = below(HOT_KEYS)
