@@ -11,12 +11,12 @@ export function toProblem(error: unknown, dialect: Dialect): Problem {
     const code = CODE_OF[error.code]
     if (code === 'contended') return overloaded(code, error.detail)
     if (code !== 'internal') return new Problem(code, error.detail, { path: pathOf(error.field) })
+  } else if (isFrameworkError(error)) {
+    return fromFramework(error)
   } else if (dialect.isAway(error)) {
     return overloaded('unavailable', 'the database is away, try again later')
   } else if (dialect.isRetryable(error)) {
     return overloaded('contended', 'other writers were in the way again and again, try again')
-  } else if (isFrameworkError(error)) {
-    return fromFramework(error)
   }
   return new Problem('internal', 'something went wrong here; it is in the log')
 }
@@ -37,6 +37,7 @@ const PATHS: Record<string, string> = {
   sourceBrand: 'body/from',
   targetBrands: 'body/to',
   nameTemplate: 'body/name',
+  id: 'path/id',
   requestKey: 'headers/idempotency-key',
 }
 
@@ -46,10 +47,10 @@ function pathOf(field: string | undefined): string | undefined {
   return [PATHS[first!] ?? `body/${first}`, ...rest].join('/')
 }
 
-/** Codes of Node.js's and the drivers' errors are other ones. */
+/** Its own errors, and a body that broke off: other statuses are not meant for the one who asks. */
 const isFrameworkError = (error: unknown): error is FastifyError => {
-  const { statusCode, code } = error as Partial<FastifyError>
-  return typeof statusCode === 'number' && statusCode < 500 && (code ?? 'FST_').startsWith('FST_')
+  const { statusCode = 500, code = '' } = error as Partial<FastifyError>
+  return statusCode < 500 && (code.startsWith('FST_') || code === 'ECONNRESET')
 }
 
 function fromFramework(error: FastifyError): Problem {
