@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv'
 import type { FastifyError } from 'fastify'
 import type { Dialect } from '../database.ts'
-import { isForeseen, quoted, type ErrorCode } from '../errors.ts'
+import { errorText, isForeseen, quoted, type ErrorCode } from '../errors.ts'
 import { invalid, overloaded, Problem, type ProblemCode } from './problems.ts'
 
 /** Anything thrown as an answer. What was not foreseen is `internal`, and says nothing of itself. */
@@ -53,6 +53,8 @@ const isFrameworkError = (error: unknown): error is FastifyError => {
   return statusCode < 500 && (code.startsWith('FST_') || code === 'ECONNRESET')
 }
 
+const IN_PATH = new Set(['FST_ERR_BAD_URL', 'FST_ERR_MAX_PARAM_LENGTH'])
+
 function fromFramework(error: FastifyError): Problem {
   const [first] = error.validation ?? []
   if (first) return fromValidation(first as ErrorObject, error.validationContext)
@@ -62,8 +64,8 @@ function fromFramework(error: FastifyError): Problem {
     const detail = 'the body must be JSON, with the content type application/json'
     return new Problem('unsupported-media-type', detail, { path: 'headers/content-type' })
   }
-  const where = error.code === 'FST_ERR_BAD_URL' ? 'path' : path
-  return invalid(where, `the ${where} cannot be read: ${error.message}`)
+  const where = IN_PATH.has(error.code) ? 'path' : path
+  return invalid(where, `the ${where} cannot be read: ${errorText(error)}`)
 }
 
 const PART_OF: Record<string, string> = { querystring: 'query', params: 'path' }
