@@ -10,6 +10,10 @@ const platform = {
   group: ['**/platform/**'],
   message: 'The domain is told what to work with: pass it in.',
 }
+const faces = {
+  group: ['**/http/**', '**/cli/**'],
+  message: 'The domain does not know who calls it.',
+}
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
 export default tseslint.config(
@@ -34,11 +38,22 @@ export default tseslint.config(
   {
     files: ['src/copy/**', 'src/products/**', 'src/*.ts'],
     ignores: ['src/parties.ts'],
-    rules: restrict(entryPoints, platform),
+    rules: restrict(entryPoints, platform, faces),
+  },
+  // Types alone: src/parties.ts gives the API what it works with.
+  {
+    files: ['src/http/**'],
+    rules: {
+      ...restrict(entryPoints, { group: ['**/cli/**', '**/parties.ts'], message: faces.message }),
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ ...platform, allowTypeImports: true }] },
+      ],
+    },
   },
   {
     files: ['src/**', 'consumers/**', 'producers/**', 'test/**', 'demo/**'],
-    ignores: ['src/platform/rocketmq-client.ts', 'src/platform/rocketmq-mends.ts'],
+    ignores: ['src/http/**', 'src/platform/rocketmq-client.ts', 'src/platform/rocketmq-mends.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',

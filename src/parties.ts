@@ -7,6 +7,7 @@ import { forgetInFlight } from './copy/outbox.ts'
 import type { Database, NewId } from './database.ts'
 import { startHttpServer } from './http/server.ts'
 import { PRODUCT_COPY, PRODUCT_COPY_RESULT } from './messages.ts'
+import { loadApiTokens } from './http/tokens.ts'
 import type { Config } from './platform/config.ts'
 import { watchDatabase, type DatabaseWatch } from './platform/database-watch.ts'
 import type { Logger } from './platform/logger.ts'
@@ -99,7 +100,19 @@ async function startDataPath(
   return { stop }
 }
 
-const httpOptions = (config: Config) => ({ host: config.HOST, port: config.PORT })
+const httpOptions = (config: Config) => ({
+  host: config.HOST,
+  port: config.PORT,
+  maxBodyBytes: config.API_MAX_BODY,
+  access: {
+    tokens: loadApiTokens(config),
+    userHeaders: {
+      id: config.API_USER_ID_HEADER.toLowerCase(),
+      name: config.API_USER_NAME_HEADER.toLowerCase(),
+    },
+    maxRequests: config.API_RATE_LIMIT,
+  },
+})
 
 interface Stoppable {
   stop(): Promise<void>

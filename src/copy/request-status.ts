@@ -28,11 +28,11 @@ export async function copyRequestStatus(
   id: string,
 ): Promise<CopyRequestStatus> {
   if (!isId(id))
-    throw badInput(`request ${quoted(id)} is not an id: whole numbers up to ${MAX_ID} are`)
+    throw badInput(`request ${quoted(id)} is not an id: whole numbers up to ${MAX_ID} are`, 'id')
   const [row] = await statusRows(database).where('copy_request.id', id)
   if (!row) {
     const hint = '"product-copy copy" prints the ids'
-    throw new ProductCopyError('not-found', `unknown request ${quoted(id)}`, { hint })
+    throw new ProductCopyError('not-found', `unknown request ${quoted(id)}`, { field: 'id', hint })
   }
   return toStatus(row)
 }

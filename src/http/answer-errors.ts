@@ -1,6 +1,9 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ConnectionError } from 'fastify'
 import { errorText, quoted } from '../errors.ts'
 import type { App, Parts } from './app.ts'
-import { Problem, sendProblem } from './problems.ts'
+import { invalid, Problem, sendProblem } from './problems.ts'
 import { toProblem } from './to-problem.ts'
 
 /** Answers whatever goes wrong with a problem, and logs each request without what it says. */
@@ -23,6 +26,11 @@ export function answerErrors(app: App, { database, watch, logger }: Parts): void
       }),
     ),
   )
+  app.addHook('onRequest', (_, reply, done) => {
+    // A text that looks like a page is none.
+    void reply.header('x-content-type-options', 'nosniff')
+    done()
+  })
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
     const line = {
       method,
@@ -39,4 +47,24 @@ function thrown(error: unknown) {
   const { stack = '' } = error as { stack?: string }
   const frames = stack.split('\n').filter((line) => line.startsWith('    at '))
   return { err: errorText(error), stack: frames.slice(0, 10).join('\n') }
+}
+
+/** Answers on a connection what is not even a request. */
+export function answerClientError(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const problem =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new Problem('timeout', 'the request took too long to arrive')
+      : invalid('headers', 'this is no HTTP request that can be read, or its headers are too long')
+  const body = JSON.stringify(problem.body)
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
 }

@@ -28,5 +28,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, once the request has been let in. */
     user: User
+    /** By whom requests are counted: the token, under a name that is none. */
+    client: string
   }
 }

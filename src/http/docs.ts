@@ -12,6 +12,7 @@ export async function addDocs(app: App): Promise<void> {
         version: '1',
         description: 'Products without duplicates. Ids are texts: they have 64 bits.',
       },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })

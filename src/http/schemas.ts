@@ -1,5 +1,5 @@
 import { Type, type TProperties, type TSchema } from 'typebox'
-import { MAX_TEMPLATE_LENGTH } from '../copy/name-template.ts'
+import { DEFAULT_NAME_TEMPLATE, MAX_TEMPLATE_LENGTH } from '../copy/name-template.ts'
 import { MAX_TARGETS } from '../copy/record-request.ts'
 import { DUPLICATE_POLICIES, MAX_CHUNK_SIZE, OutcomeSchema } from '../messages.ts'
 import type { Product } from '../products/find-products.ts'
@@ -16,8 +16,9 @@ export const Id = Type.String({
 })
 export const IdParams = strict({ id: Id })
 
-const brand = () =>
+const brand = (example = 'Acme') =>
   Type.String({
+    examples: [example],
     minLength: 1,
     maxLength: MAX_LENGTH.brand,
     pattern: '\\S',
@@ -25,18 +26,22 @@ const brand = () =>
   })
 const productFields = {
   brand: brand(),
-  name: Type.String({ minLength: 1, maxLength: MAX_LENGTH.name }),
-  model: Type.String({ minLength: 1, maxLength: MAX_LENGTH.model }),
+  name: Type.String({ minLength: 1, maxLength: MAX_LENGTH.name, examples: ['Rocket Skates'] }),
+  model: Type.String({ minLength: 1, maxLength: MAX_LENGTH.model, examples: ['RS-1'] }),
 }
 const moreFields = {
   price: Type.Optional(
     Type.Unsafe<string | number | null>({
       type: ['string', 'number', 'null'],
+      examples: ['99.90'],
       description: 'at most 10 digits, a point and 2 digits; null where it is not known',
     }),
   ),
   attributes: Type.Optional(
-    Type.Record(Type.String(), Type.Unknown(), { description: 'at most 4096 bytes as JSON' }),
+    Type.Record(Type.String(), Type.Unknown(), {
+      examples: [{ color: 'red' }],
+      description: 'at most 4096 bytes as JSON',
+    }),
   ),
 }
 const policy = Type.Enum(DUPLICATE_POLICIES, {
@@ -79,11 +84,12 @@ export const NewBrand = strict({ name: brand() })
 
 export const NewCopyRequest = strict({
   from: brand(),
-  to: Type.Array(brand(), { minItems: 1, maxItems: MAX_TARGETS }),
+  to: Type.Array(brand('Dune'), { minItems: 1, maxItems: MAX_TARGETS }),
   name: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: MAX_TEMPLATE_LENGTH,
+      examples: [DEFAULT_NAME_TEMPLATE],
       description: 'the names of the copies, of {brand} and {name}',
     }),
   ),

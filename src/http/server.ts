@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
-import { errorText, ProductCopyError } from '../errors.ts'
+import { errorText, ProductCopyError, quoted } from '../errors.ts'
+import { addAccess, type Access } from './access.ts'
 import type { App, Parts } from './app.ts'
-import { answerErrors } from './answer-errors.ts'
+import { answerClientError, answerErrors } from './answer-errors.ts'
 import { addDocs } from './docs.ts'
-import { letIn } from './let-in.ts'
+import { isLoopback } from './browsers.ts'
 import { sendProblem } from './problems.ts'
 import { addBrandRoutes } from './routes/brands.ts'
 import { addCopyRequestRoutes } from './routes/copy-requests.ts'
@@ -16,9 +17,13 @@ import { toProblem } from './to-problem.ts'
 import { checkRequests } from './validation.ts'
 
 export interface HttpServerOptions extends Omit<Parts, 'stopping'> {
+  /** Without tokens a loopback address. */
   host: string
   /** 0 takes a free one. */
   port: number
+  access: Access
+  /** Of a request. */
+  maxBodyBytes: number
 }
 
 export interface HttpServer {
@@ -31,6 +36,8 @@ export interface HttpServer {
 const REQUEST_TIMEOUT_MS = 30_000
 /** Without a byte in either direction: more than the database may take, less than a lost reader would. */
 const SILENCE_TIMEOUT_MS = 120_000
+/** At a time. Each has one request in hand at the most, so that this bounds who waits for the database. */
+const MAX_CONNECTIONS = 1000
 /** Longer than proxies keep theirs, so that none sends a request into a closing connection. */
 const KEEP_ALIVE_MS = 72_000
 /** What is in hand after so long is cut off: the process itself ends 1.5 s later. */
@@ -41,9 +48,15 @@ const STOP_MS = 3000
  * @throws ProductCopyError `could-not-run` when it cannot listen
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, logger } = options
+  const { host, access, logger } = options
+  if (access.tokens.length === 0 && !isLoopback(host)) {
+    throw new ProductCopyError(
+      'could-not-run',
+      `HOST is ${quoted(host)}; without API_TOKENS it must be a loopback address, such as 127.0.0.1`,
+    )
+  }
   const stopping = new AbortController()
-  const app = await buildServer({ ...options, stopping: stopping.signal })
+  const app = await buildServer(options, { ...options, stopping: stopping.signal })
   try {
     await app.listen({ host, port: options.port })
   } catch (cause) {
@@ -76,26 +89,31 @@ function cannotListen({ host, port }: HttpServerOptions, cause: unknown): unknow
   return new ProductCopyError('could-not-run', text, { cause })
 }
 
-async function buildServer(parts: Parts): Promise<App> {
+async function buildServer(
+  { access, maxBodyBytes }: HttpServerOptions,
+  parts: Parts,
+): Promise<App> {
   const app: App = fastify({
+    bodyLimit: maxBodyBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: SILENCE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Its answer is none of ours; see `letIn`.
+    // Its answer is none of ours; see access.ts.
     return503OnClosing: false,
     frameworkErrors: (error, _, reply) =>
       void sendProblem(reply as never, toProblem(error, parts.database.dialect)),
+    clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
+  app.server.maxConnections = MAX_CONNECTIONS
   checkRequests(app)
   answerErrors(app, parts)
   await addDocs(app)
   addHealthRoutes(app, parts)
-  await app.register((api: App, _, done) => {
-    letIn(api, parts)
+  await app.register(async (api: App) => {
+    await addAccess(api, parts, access)
     for (const add of [addProductsRoutes, addProductRoutes, addBrandRoutes, addCopyRequestRoutes]) {
       add(api, parts)
     }
-    done()
   })
   return app
 }

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv'
 import type { FastifyError } from 'fastify'
 import type { Dialect } from '../database.ts'
-import { isForeseen, quoted, type ErrorCode } from '../errors.ts'
+import { errorText, isForeseen, quoted, type ErrorCode } from '../errors.ts'
 import { invalid, overloaded, Problem, type ProblemCode } from './problems.ts'
 
 /** Anything thrown as an answer. What was not foreseen is `internal`, and says nothing of itself. */
@@ -11,12 +11,12 @@ export function toProblem(error: unknown, dialect: Dialect): Problem {
     const code = CODE_OF[error.code]
     if (code === 'contended') return overloaded(code, error.detail)
     if (code !== 'internal') return new Problem(code, error.detail, { path: pathOf(error.field) })
+  } else if (isFrameworkError(error)) {
+    return fromFramework(error)
   } else if (dialect.isAway(error)) {
     return overloaded('unavailable', 'the database is away, try again later')
   } else if (dialect.isRetryable(error)) {
     return overloaded('contended', 'other writers were in the way again and again, try again')
-  } else if (isFrameworkError(error)) {
-    return fromFramework(error)
   }
   return new Problem('internal', 'something went wrong here; it is in the log')
 }
@@ -37,6 +37,7 @@ const PATHS: Record<string, string> = {
   sourceBrand: 'body/from',
   targetBrands: 'body/to',
   nameTemplate: 'body/name',
+  id: 'path/id',
   requestKey: 'headers/idempotency-key',
 }
 
@@ -46,11 +47,13 @@ function pathOf(field: string | undefined): string | undefined {
   return [PATHS[first!] ?? `body/${first}`, ...rest].join('/')
 }
 
-/** Codes of Node.js's and the drivers' errors are other ones. */
+/** Its own errors, and a body that broke off: other statuses are not meant for the one who asks. */
 const isFrameworkError = (error: unknown): error is FastifyError => {
-  const { statusCode, code } = error as Partial<FastifyError>
-  return typeof statusCode === 'number' && statusCode < 500 && (code ?? 'FST_').startsWith('FST_')
+  const { statusCode = 500, code = '' } = error as Partial<FastifyError>
+  return statusCode < 500 && (code.startsWith('FST_') || code === 'ECONNRESET')
 }
+
+const IN_PATH = new Set(['FST_ERR_BAD_URL', 'FST_ERR_MAX_PARAM_LENGTH'])
 
 function fromFramework(error: FastifyError): Problem {
   const [first] = error.validation ?? []
@@ -61,8 +64,8 @@ function fromFramework(error: FastifyError): Problem {
     const detail = 'the body must be JSON, with the content type application/json'
     return new Problem('unsupported-media-type', detail, { path: 'headers/content-type' })
   }
-  const where = error.code === 'FST_ERR_BAD_URL' ? 'path' : path
-  return invalid(where, `the ${where} cannot be read: ${error.message}`)
+  const where = IN_PATH.has(error.code) ? 'path' : path
+  return invalid(where, `the ${where} cannot be read: ${errorText(error)}`)
 }
 
 const PART_OF: Record<string, string> = { querystring: 'query', params: 'path' }

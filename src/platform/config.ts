@@ -3,6 +3,7 @@ import type { ErrorObject } from 'ajv'
 import { Type, type Static } from 'typebox'
 import { errorText, ProductCopyError, quoted } from '../errors.ts'
 import { MAX_CHUNK_SIZE } from '../messages.ts'
+import { readApiTokens } from '../http/tokens.ts'
 import { readDatabaseUrl } from './database-url.ts'
 import { readRedisUrl } from './redis.ts'
 
@@ -10,6 +11,14 @@ import { readRedisUrl } from './redis.ts'
 const envSchema = createRequire(import.meta.url)('env-schema') as typeof import('env-schema')
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+
+const header = (name: string, what: string) =>
+  Type.String({
+    pattern: '^[A-Za-z0-9-]{1,64}$',
+    allowed: 'the name of a header: letters, digits and -',
+    default: name,
+    description: `The header in which a gateway gives the user's ${what}.`,
+  })
 
 /** Every environment variable that the program reads, with its meaning and default. */
 const ConfigSchema = Type.Object({
@@ -90,6 +99,29 @@ const ConfigSchema = Type.Object({
     default: 3000,
     description: 'The port of the HTTP API; 0 takes a free one, which the log names.',
   }),
+  API_TOKENS: Type.Optional(
+    Type.String({
+      description:
+        'Who may use the HTTP API: a JSON list of {token, role, userId, userName, gateway}. Without it, everybody on this machine.',
+    }),
+  ),
+  API_TOKENS_FILE: Type.Optional(
+    Type.String({ description: 'A file that holds this list instead.' }),
+  ),
+  API_USER_ID_HEADER: header('x-user-id', 'id'),
+  API_USER_NAME_HEADER: header('x-user-name', 'name'),
+  API_RATE_LIMIT: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1000,
+    description: 'Requests of one token in a second.',
+  }),
+  API_MAX_BODY: Type.Integer({
+    minimum: 1024,
+    maximum: 64 * 1024 * 1024,
+    default: 4 * 1024 * 1024,
+    description: 'Bytes of a request body at the most.',
+  }),
   LOG_LEVEL: Type.Enum(LOG_LEVELS, {
     default: 'info',
     description: 'What is logged to stderr: fatal, error, warn, info, debug or silent.',
@@ -132,13 +164,14 @@ function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** What a schema cannot say. None of these texts repeats a secret. */
 function* furtherProblems(env: NodeJS.ProcessEnv): Generator<string> {
-  const urls = [
+  const texts = [
     [readDatabaseUrl, env['DATABASE_URL']],
     [readRedisUrl, env['REDIS_URL']],
+    [readApiTokens, env['API_TOKENS']],
   ] as const
-  for (const [read, url] of urls) {
+  for (const [read, text] of texts) {
     try {
-      if (url !== undefined) read(url)
+      if (text !== undefined) read(text)
     } catch (error) {
       yield errorText(error)
     }
@@ -148,6 +181,9 @@ function* furtherProblems(env: NodeJS.ProcessEnv): Generator<string> {
     ['ROCKETMQ_SECRET_KEY', 'ROCKETMQ_ACCESS_KEY'],
   ] as const) {
     if (env[one] && !env[other]) yield `${one} is set without ${other}: set both, or none`
+  }
+  if (env['API_TOKENS'] && env['API_TOKENS_FILE']) {
+    yield 'API_TOKENS and API_TOKENS_FILE are both set: set one of them'
   }
 }
 

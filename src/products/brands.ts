@@ -40,7 +40,7 @@ export async function ensureBrands(
   const wanted = new Map<string, string>()
   for (const name of names) {
     const problem = brandProblem(name)
-    if (problem !== undefined) throw badInput(problem, 'brand')
+    if (problem !== undefined) throw badInput(problem, 'name')
     const key = canonicalText(name)
     if (!wanted.has(key)) wanted.set(key, name.trim())
   }

@@ -12,6 +12,10 @@ test('without any variable everything runs in the process', () => {
     CONCURRENCY: 4,
     HOST: '127.0.0.1',
     PORT: 3000,
+    API_USER_ID_HEADER: 'x-user-id',
+    API_USER_NAME_HEADER: 'x-user-name',
+    API_RATE_LIMIT: 1000,
+    API_MAX_BODY: 4 * 1024 * 1024,
     LOG_LEVEL: 'info',
   })
 })
