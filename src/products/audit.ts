@@ -1,5 +1,8 @@
 import type { Database, Transaction } from '../database.ts'
-import { keyText, productKey, type ProductKey } from './product-key.ts'
+import { isOwnKey, type HeldKey } from './duplicates.ts'
+import { keyText, type ProductKey } from './product-key.ts'
+import { idRanges } from './product-rows.ts'
+import { storedKey } from './read-product.ts'
 
 /** Whether the promise holds. All but `liveProducts` are 0 when it does. */
 export interface Audit {
@@ -23,14 +26,6 @@ export const isClean = (audit: Audit): boolean =>
 
 const PAGE = 5000
 
-interface LiveProduct {
-  id: string
-  name: string
-  model: string
-  key_name: string | null
-  key_model: string | null
-}
-
 /** Compares every live product with its key, all as of one moment, while writers go on. */
 export async function audit(database: Database): Promise<Audit> {
   return database.inSnapshot(async (trx) => {
@@ -38,11 +33,11 @@ export async function audit(database: Database): Promise<Audit> {
     const counts = { liveProducts: 0, productsWithoutKey: 0, mismatchedKeys: 0 }
     for await (const product of liveProducts(trx)) {
       counts.liveProducts++
-      const key = productKey(product.name, product.model)
-      if (product.key_name === key.name && product.key_model === key.model) continue
+      if (isOwnKey(product)) continue
       if (product.key_name === null) counts.productsWithoutKey++
       else counts.mismatchedKeys++
-      odd.set(product.id, key)
+      const key = storedKey(product)
+      if (!('reason' in key)) odd.set(product.id, key)
     }
     return {
       ...counts,
@@ -52,32 +47,32 @@ export async function audit(database: Database): Promise<Audit> {
   })
 }
 
-async function* liveProducts(trx: Transaction): AsyncGenerator<LiveProduct> {
-  let after = '0'
-  for (;;) {
-    const page = await trx('product')
-      .leftJoin('product_unique', 'product_unique.id', 'product.id')
-      .where('product.delete_status', 0)
+async function* liveProducts(trx: Transaction): AsyncGenerator<HeldKey> {
+  for await (const { after, to } of idRanges(trx, 'product', PAGE)) {
+    yield* await trx('product')
+      .leftJoin('product_unique as held', (join) =>
+        join
+          .on('held.id', 'product.id')
+          .andOnVal('held.id', '>', after)
+          .andOnVal('held.id', '<=', to),
+      )
       .where('product.id', '>', after)
-      .orderBy('product.id')
-      .limit(PAGE)
-      .select<LiveProduct[]>(
+      .where('product.id', '<=', to)
+      .where('product.delete_status', 0)
+      .select<HeldKey[]>(
         'product.id',
         'product.name',
         'product.model',
-        'product_unique.name as key_name',
-        'product_unique.model as key_model',
+        'held.name as key_name',
+        'held.model as key_model',
       )
-    yield* page
-    const last = page.at(-1)
-    if (!last || page.length < PAGE) return
-    after = last.id
   }
 }
 
 /**
  * Products that hold their own key cannot share it, for product_unique's keys are unique. So a key
- * with two live products has at least one of them among the odd ones: those without their key.
+ * with two live products has at least one of them among the odd ones: those without their key. Texts
+ * that can be no key are none.
  */
 async function countDuplicates(
   database: Database,
