@@ -81,7 +81,7 @@ export async function printSummary(json: boolean, summary: object, text: string)
 }
 
 export const changedText = (count: number): string =>
-  `${count} products were left alone: they, or the holder of their key, have changed; run "product-copy adopt" again`
+  `products left alone, for they or the holder of their key have changed: ${count} (run "product-copy adopt" again)`
 
 function describe(summary: Awaited<ReturnType<typeof report>>): string {
   const { adopted, released, groups, duplicates, unadoptable, changedMeanwhile } = summary
@@ -94,9 +94,7 @@ function describe(summary: Awaited<ReturnType<typeof report>>): string {
   ]
   if (duplicates > 0)
     lines.push('"product-copy merge --keep oldest" shows how they would be merged')
-  if (changedMeanwhile > 0) {
-    lines.push(changedText(changedMeanwhile))
-  }
+  if (changedMeanwhile > 0) lines.push(changedText(changedMeanwhile))
   if (!summary.settled) {
     lines.push('other programs go on writing products without a key: run it again when they stop')
   }

@@ -93,19 +93,17 @@ function describe(summary: Summary): string {
   const { products, applied, unadopted, unadoptable, changedMeanwhile } = summary
   const lines = [
     applied
-      ? `${products} duplicates merged`
-      : `${products} duplicates would be merged: --apply does it`,
+      ? `duplicates merged: ${products}`
+      : `duplicates that would be merged: ${products} (--apply does it)`,
   ]
   if (unadopted > 0) {
-    lines.push(`${unadopted} live products have no key yet: "product-copy adopt" gives it to them`)
+    lines.push(`live products not adopted yet: ${unadopted} ("product-copy adopt" does it)`)
   }
   if (unadoptable > 0) {
     lines.push(
-      `${unadoptable} live products can have no key: "product-copy adopt" says which and why`,
+      `live products that can have no key: ${unadoptable} ("product-copy adopt" says which and why)`,
     )
   }
-  if (changedMeanwhile > 0) {
-    lines.push(changedText(changedMeanwhile))
-  }
+  if (changedMeanwhile > 0) lines.push(changedText(changedMeanwhile))
   return lines.join('\n')
 }
