@@ -1,15 +1,18 @@
-import type { Knex } from 'knex'
 import type { Database, KeyClaim } from '../database.ts'
-import {
-  addDuplicate,
-  isOwnKey,
-  liveWithoutKey,
-  type HeldKey,
-  type Leftovers,
-} from './duplicates.ts'
+import { addDuplicate, liveWithoutKey, type Leftovers } from './duplicates.ts'
 import { keyText } from './product-key.ts'
 import { claimKeys, findOwners, releaseKeys, untilSettled } from './product-unique.ts'
-import { idRanges, lockProducts, slices, type IdRange, type ProductText } from './product-rows.ts'
+import {
+  countRows,
+  HELD_KEY,
+  heldKeys,
+  idRanges,
+  isOwnKey,
+  lockProducts,
+  slices,
+  type HeldKey,
+  type ProductText,
+} from './product-rows.ts'
 import { storedKey } from './read-product.ts'
 
 /** Products of one transaction. Who wants to change one of them waits for as long as that takes. */
@@ -49,7 +52,7 @@ export interface AdoptOptions {
  */
 export async function adopt(database: Database, { onProgress }: AdoptOptions): Promise<Adoption> {
   const counts = { adopted: 0, released: 0 }
-  const products = await countProducts(database)
+  const products = await countRows(database.knex, 'product')
   for (let pass = 1; ; pass++) {
     const released = await releaseWrongKeys(database)
     const left: Leftovers = { duplicates: new Map(), unadoptable: [] }
@@ -57,7 +60,8 @@ export async function adopt(database: Database, { onProgress }: AdoptOptions): P
     let walked = 0
     for await (const range of idRanges(database.knex, 'product', BATCH_SIZE)) {
       const ids = (await liveWithoutKey(database.knex, range)).map(({ id }) => id)
-      if (ids.length > 0) adopted += await adoptBatch(database, ids, left)
+      // More than one batch where many were written since the range was made.
+      for (const some of slices(ids, BATCH_SIZE)) adopted += await adoptBatch(database, some, left)
       walked = Math.min(walked + BATCH_SIZE, products)
       onProgress((pass - 1) * products + walked, pass * products)
     }
@@ -118,11 +122,13 @@ function readKeys(products: ProductText[], keyed: Set<string>) {
 async function releaseWrongKeys(database: Database): Promise<number> {
   let released = 0
   for await (const range of idRanges(database.knex, 'product_unique', PAGE_SIZE)) {
-    for (const ids of slices(await wrongKeys(database.knex, range), BATCH_SIZE)) {
+    const held: HeldKey[] = await heldKeys(database.knex, range).select(COLUMNS)
+    for (const ids of slices(wrongOnes(held), BATCH_SIZE)) {
       released += await database.inTransaction(async (trx) => {
         // Who renames or restores one of them meanwhile is waited for, and seen.
         await lockProducts(trx, ids)
-        const wrong = await wrongKeys(trx, range, ids)
+        const now: HeldKey[] = await heldKeys(trx, range).whereIn('held.id', ids).select(COLUMNS)
+        const wrong = wrongOnes(now)
         await releaseKeys(trx, wrong)
         return wrong.length
       })
@@ -131,30 +137,8 @@ async function releaseWrongKeys(database: Database): Promise<number> {
   return released
 }
 
-/** @returns the ids of keys, in a range or only those named in it, that are no live product's own */
-async function wrongKeys(connection: Knex, range: IdRange, ids?: string[]): Promise<string[]> {
-  const rows = await connection('product_unique as held')
-    .leftJoin('product', (join) =>
-      join
-        .on('product.id', 'held.id')
-        .andOnVal('product.id', '>', range.after)
-        .andOnVal('product.id', '<=', range.to)
-        .andOnVal('product.delete_status', 0),
-    )
-    .where('held.id', '>', range.after)
-    .where('held.id', '<=', range.to)
-    .modify((query) => (ids ? void query.whereIn('held.id', ids) : undefined))
-    .select<HeldKey[]>(
-      'held.id',
-      'held.name as key_name',
-      'held.model as key_model',
-      'product.name',
-      'product.model',
-    )
-  return rows.filter((row) => !isOwnKey(row)).map(({ id }) => id)
-}
+const COLUMNS = { id: 'held.id', ...HELD_KEY }
 
-async function countProducts({ knex }: Database): Promise<number> {
-  const [row] = await knex('product').count<{ products: string }[]>({ products: '*' })
-  return Number(row!.products)
-}
+/** @returns the ids of those among some keys that are no live product's own */
+const wrongOnes = (keys: HeldKey[]): string[] =>
+  keys.filter((key) => !isOwnKey(key)).map(({ id }) => id)

@@ -1,8 +1,16 @@
 import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
-import { compareKeys, keyText, type ProductKey } from './product-key.ts'
+import { compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
 import { findOwners } from './product-unique.ts'
-import { idRanges, slices, type IdRange } from './product-rows.ts'
+import {
+  HELD_KEY,
+  idRanges,
+  isOwnKey,
+  liveProducts,
+  slices,
+  type HeldKey,
+  type IdRange,
+} from './product-rows.ts'
 import { storedKey } from './read-product.ts'
 
 /** Products that are looked at by one statement. */
@@ -43,24 +51,14 @@ export const countDuplicates = ({ duplicates }: Leftovers): number =>
   [...duplicates.values()].reduce((sum, ids) => sum + ids.length, 0)
 
 /** @returns the live products in a range that have no key */
-export function liveWithoutKey(
+export const liveWithoutKey = (
   connection: Knex,
-  { after, to }: IdRange,
-): Promise<{ id: string; name: string | null; model: string | null }[]> {
-  return connection('product')
-    .leftJoin('product_unique as held', (join) =>
-      join
-        .on('held.id', 'product.id')
-        .andOnVal('held.id', '>', after)
-        .andOnVal('held.id', '<=', to),
-    )
-    .where('product.id', '>', after)
-    .where('product.id', '<=', to)
-    .where('product.delete_status', 0)
+  range: IdRange,
+): Promise<{ id: string; name: string | null; model: string | null }[]> =>
+  liveProducts(connection, range)
     .whereNull('held.id')
     .orderBy('product.id')
     .select('product.id', 'product.name', 'product.model')
-}
 
 /** The live products without a key, as they are. `unadopted`: how many of them could have theirs. */
 export async function findLeftovers(
@@ -151,30 +149,12 @@ export async function readLive(connection: Knex, ids: string[]): Promise<Map<str
   for (const some of slices(ids, PAGE_SIZE)) {
     for (const row of await liveRows(connection, some)) {
       const { id, name, model, brand, create_date: createDate } = row
-      live.set(id, {
-        product: { id, name, model, brand, createDate },
-        key: storedKey(row),
-        holdsKey: isOwnKey(row),
-      })
+      const holdsKey = isOwnKey(row)
+      const key = holdsKey ? productKey(name!, model!) : storedKey(row)
+      live.set(id, { product: { id, name, model, brand, createDate }, key, holdsKey })
     }
   }
   return live
-}
-
-/** A key with the texts of the product that holds it, NULL where there is no such product. */
-export interface HeldKey {
-  id: string
-  name: string | null
-  model: string | null
-  key_name: string | null
-  key_model: string | null
-}
-
-/** Whether the key is the one that the product's texts make. */
-export function isOwnKey({ key_name, key_model, ...product }: HeldKey): boolean {
-  if (key_name === null || key_model === null) return false
-  const key = storedKey(product)
-  return !('reason' in key) && compareKeys(key, { name: key_name, model: key_model }) === 0
 }
 
 const liveRows = (connection: Knex, ids: string[]) =>
@@ -183,12 +163,9 @@ const liveRows = (connection: Knex, ids: string[]) =>
     .leftJoin('product_unique as held', 'held.id', 'product.id')
     .whereIn('product.id', ids)
     .where('product.delete_status', 0)
-    .select<(HeldKey & { brand: string | null; create_date: Date | null })[]>(
-      'product.id',
-      'product.name',
-      'product.model',
-      'product.create_date',
-      'brand.name as brand',
-      'held.name as key_name',
-      'held.model as key_model',
-    )
+    .select<(HeldKey & { brand: string | null; create_date: Date | null })[]>({
+      id: 'product.id',
+      create_date: 'product.create_date',
+      brand: 'brand.name',
+      ...HELD_KEY,
+    })

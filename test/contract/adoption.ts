@@ -173,7 +173,7 @@ export function adoptionTests(name: string, open: () => Promise<TestDatabase>): 
         await create(
           database,
           newId,
-          ['A', 'B', 'C', 'D', 'E'].map((text) => item(text)),
+          ['A', 'B', 'C', 'D', 'E', 'F'].map((text) => item(text)),
         ),
       )
       const { knex } = database
@@ -181,17 +181,24 @@ export function adoptionTests(name: string, open: () => Promise<TestDatabase>): 
       await knex('product').where({ id: ids[1] }).delete()
       await knex('product').where({ id: ids[2] }).update({ name: 'X' })
       await knex('product').where({ id: ids[3] }).update({ delete_status: 1 })
-      const [a, b, c] = await put(legacy('A'), legacy('B'), legacy('C'))
+      await knex('product').where({ id: ids[5] }).update({ name: '' })
+      const [a, b, c, f] = await put(...['A', 'B', 'C', 'F'].map((text) => legacy(text)))
       const [x] = await put(legacy('X', { model: 'M-C' }))
-      expect(await audit(database)).toMatchObject({ keysWithoutProduct: 3, mismatchedKeys: 1 })
+      expect(await audit(database)).toEqual({
+        liveProducts: 8,
+        duplicateKeys: 1,
+        productsWithoutKey: 5,
+        keysWithoutProduct: 3,
+        mismatchedKeys: 2,
+      })
       const adoption = await adoptAll(database)
-      expect(adoption).toMatchObject({ released: 4, settled: true })
+      expect(adoption).toMatchObject({ released: 5, unadoptable: [ids[5]], settled: true })
       expect(await groups(adoption)).toEqual([[ids[2], [x]]])
       expect(await knex('product_unique').orderBy('id').pluck('id')).toEqual(
-        [ids[2], ids[4], a, b, c].sort(),
+        [ids[2], ids[4], a, b, c, f].sort(),
       )
       expect(await merge('oldest')).toBe(1)
-      expect(await audit(database)).toEqual({ liveProducts: 5, ...CLEAN })
+      expect(await audit(database)).toEqual({ liveProducts: 7, ...CLEAN, productsWithoutKey: 1 })
     })
 
     test.each(['begin', 'end'] as const)(
