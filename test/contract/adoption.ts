@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { Database, NewId } from '../../src/database.ts'
+import type { Database, NewId, Transaction } from '../../src/database.ts'
 import { adopt } from '../../src/products/adopt.ts'
 import { audit } from '../../src/products/audit.ts'
 import { changeProduct, restoreProduct } from '../../src/products/change-product.ts'
@@ -308,6 +309,43 @@ export function adoptionTests(name: string, open: () => Promise<TestDatabase>): 
       await adoptAll(database)
       expect(await merge('newest')).toBe(0)
       expect(await audit(database)).toEqual({ liveProducts: 6, ...CLEAN })
+    })
+
+    /** What another writer does in a transaction that stays open for a while; begun when this returns. */
+    const slowly = async (work: (trx: Transaction) => Promise<unknown>) => {
+      let begun: () => void
+      const beginning = new Promise<void>((resolve) => (begun = resolve))
+      const done = database.inTransaction(async (trx) => {
+        await work(trx)
+        begun()
+        await sleep(500)
+      })
+      await Promise.race([beginning, done])
+      return { done }
+    }
+
+    test('who is deleting a product is waited for, and it gets no key', async () => {
+      const [a, b] = await put(legacy('A'), legacy('B'))
+      const { done } = await slowly((trx) =>
+        trx('product').where({ id: a }).update({ delete_status: 1 }),
+      )
+      expect(await adoptAll(database)).toMatchObject({ adopted: 1 })
+      await done
+      expect(await database.knex('product_unique').pluck('id')).toEqual([b])
+    })
+
+    test('who is renaming a product is waited for, and it is not merged', async () => {
+      const [a, b] = await put(legacy('A'), legacy('A'))
+      await adoptAll(database)
+      const found = await findLeftovers(database)
+      const plans = await collect(planMerges(database, found, 'oldest'))
+      const { done } = await slowly((trx) =>
+        trx('product').where({ id: b }).update({ name: 'Other' }),
+      )
+      expect(await mergeAll(database, eachOf(plans), () => undefined)).toBe(0)
+      await done
+      expect(await mergedInto(b!)).toEqual({ delete_status: 0, merged_into: null })
+      expect(await mergedInto(a!)).toEqual({ delete_status: 0, merged_into: null })
     })
 
     test('writers of all kinds go on meanwhile, and with the last of them all comes out right', async () => {
