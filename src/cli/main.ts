@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { errorLines, errorText } from '../errors.ts'
+import { addAdopt } from './commands/adopt.ts'
 import { addAudit } from './commands/audit.ts'
 import { addBrands } from './commands/brands.ts'
 import { addCopy } from './commands/copy.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addImport } from './commands/import.ts'
+import { addMerge } from './commands/merge.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPreflight } from './commands/preflight.ts'
 import { addResults } from './commands/results.ts'
@@ -62,6 +64,8 @@ for (const add of [
   addStatus,
   addResults,
   addAudit,
+  addAdopt,
+  addMerge,
   addDeadLetters,
   addServe,
 ]) {

@@ -1,5 +1,14 @@
 import type { Database, Transaction } from '../database.ts'
-import { keyText, productKey, type ProductKey } from './product-key.ts'
+import { keyText, type ProductKey } from './product-key.ts'
+import {
+  HELD_KEY,
+  heldKeys,
+  idRanges,
+  isOwnKey,
+  liveProducts,
+  type HeldKey,
+} from './product-rows.ts'
+import { storedKey } from './read-product.ts'
 
 /** Whether the promise holds. All but `liveProducts` are 0 when it does. */
 export interface Audit {
@@ -23,26 +32,18 @@ export const isClean = (audit: Audit): boolean =>
 
 const PAGE = 5000
 
-interface LiveProduct {
-  id: string
-  name: string
-  model: string
-  key_name: string | null
-  key_model: string | null
-}
-
 /** Compares every live product with its key, all as of one moment, while writers go on. */
 export async function audit(database: Database): Promise<Audit> {
   return database.inSnapshot(async (trx) => {
-    const odd = new Map<string, ProductKey>()
+    const odd = new Map<string, ProductKey | null>()
     const counts = { liveProducts: 0, productsWithoutKey: 0, mismatchedKeys: 0 }
-    for await (const product of liveProducts(trx)) {
+    for await (const product of productsAndKeys(trx)) {
       counts.liveProducts++
-      const key = productKey(product.name, product.model)
-      if (product.key_name === key.name && product.key_model === key.model) continue
+      if (isOwnKey(product)) continue
       if (product.key_name === null) counts.productsWithoutKey++
       else counts.mismatchedKeys++
-      odd.set(product.id, key)
+      const key = storedKey(product)
+      odd.set(product.id, 'reason' in key ? null : key)
     }
     return {
       ...counts,
@@ -52,37 +53,21 @@ export async function audit(database: Database): Promise<Audit> {
   })
 }
 
-async function* liveProducts(trx: Transaction): AsyncGenerator<LiveProduct> {
-  let after = '0'
-  for (;;) {
-    const page = await trx('product')
-      .leftJoin('product_unique', 'product_unique.id', 'product.id')
-      .where('product.delete_status', 0)
-      .where('product.id', '>', after)
-      .orderBy('product.id')
-      .limit(PAGE)
-      .select<LiveProduct[]>(
-        'product.id',
-        'product.name',
-        'product.model',
-        'product_unique.name as key_name',
-        'product_unique.model as key_model',
-      )
-    yield* page
-    const last = page.at(-1)
-    if (!last || page.length < PAGE) return
-    after = last.id
+async function* productsAndKeys(trx: Transaction): AsyncGenerator<HeldKey> {
+  for await (const range of idRanges(trx, 'product', PAGE)) {
+    yield* await liveProducts(trx, range).select<HeldKey[]>({ id: 'product.id', ...HELD_KEY })
   }
 }
 
 /**
  * Products that hold their own key cannot share it, for product_unique's keys are unique. So a key
- * with two live products has at least one of them among the odd ones: those without their key.
+ * with two live products has at least one of them among the odd ones: those without their key. Texts
+ * that can be no key (null) are none.
  */
 async function countDuplicates(
   database: Database,
   trx: Transaction,
-  odd: Map<string, ProductKey>,
+  odd: Map<string, ProductKey | null>,
 ): Promise<number> {
   const holders = new Map<string, { key: ProductKey; count: number }>()
   const hold = (key: ProductKey) => {
@@ -90,7 +75,7 @@ async function countDuplicates(
     holder.count++
     holders.set(keyText(key), holder)
   }
-  for (const key of odd.values()) hold(key)
+  for (const key of odd.values()) if (key) hold(key)
   const keys = [...holders.values()].map(({ key }) => key)
   for (let start = 0; start < keys.length; start += PAGE) {
     const owners = await database.dialect.findKeyOwners(trx, keys.slice(start, start + PAGE))
@@ -106,11 +91,12 @@ async function countDuplicates(
 }
 
 async function countKeysWithoutProduct(trx: Transaction): Promise<number> {
-  const rows = await trx('product_unique')
-    .leftJoin('product', (join) =>
-      join.on('product.id', 'product_unique.id').andOnVal('product.delete_status', 0),
-    )
-    .whereNull('product.id')
-    .count<{ keys: string }[]>({ keys: '*' })
-  return Number(rows[0]!.keys)
+  let count = 0
+  for await (const range of idRanges(trx, 'product_unique', PAGE)) {
+    const [row] = await heldKeys(trx, range)
+      .whereNull('product.id')
+      .count<{ keys: string }[]>({ keys: '*' })
+    count += Number(row!.keys)
+  }
+  return count
 }

@@ -85,5 +85,20 @@ export async function claimKeys(
 
 /** Lets go of a product's key, if it has one. */
 export async function releaseKey(trx: Transaction, id: string): Promise<void> {
-  await trx('product_unique').where({ id }).delete()
+  await releaseKeys(trx, [id])
+}
+
+/** Lets go of the keys that some of the products have. */
+export async function releaseKeys(trx: Transaction, ids: string[]): Promise<void> {
+  if (ids.length > 0) await trx('product_unique').whereIn('id', ids).delete()
+}
+
+/**
+ * Hands a product's key to another product, so that at no moment anybody else can take it.
+ * @throws Taken when `from` has no key any more
+ */
+export async function handOverKey(trx: Transaction, from: string, to: string): Promise<void> {
+  await releaseKey(trx, to)
+  const handed = await trx('product_unique').where({ id: from }).update({ id: to })
+  if (handed !== 1) throw new Taken()
 }

@@ -57,6 +57,20 @@ export function readProduct(item: Item): ReadProduct | Unreadable {
   }
 }
 
+/**
+ * The key of a product that is in the table already. Other programs may have written it, so that its
+ * texts can be what `readProduct` would have refused. @returns the key, or the reason why it has none
+ */
+export function storedKey(product: {
+  name: string | null
+  model: string | null
+}): ProductKey | { reason: string } {
+  const { name, model } = product
+  const reason =
+    textProblem('name', name, MAX_LENGTH.name) ?? textProblem('model', model, MAX_LENGTH.model)
+  return reason === undefined ? productKey(name!, model!) : { reason }
+}
+
 /** @returns why a user cannot be stored with a product, or undefined */
 export function userProblem(user: User): string | undefined {
   return (

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals'
 import type { SqlPart } from '../../stack/sql.ts'
 import { createServerDatabase, type ServerDatabase } from '../support/server-database.ts'
+import { adoptionTests } from './adoption.ts'
 import { dataPathTests } from './data-path.ts'
 import { databaseContract } from './database.ts'
 import { productChangeTests } from './product-changes.ts'
@@ -22,6 +23,7 @@ export function serverDatabaseTests(name: SqlPart) {
   sessionTests(name, () => server)
   networkTests(name, () => server)
   productChangeTests(name, () => server.open())
+  adoptionTests(name, () => server.open())
   migrationTests(name)
   dataPathTests(name, () => server.open())
 }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openEmbeddedDatabase } from '../../src/platform/embedded-database.ts'
 import { finished, runCli, startCli, type Run } from '../support/cli.ts'
-import { newDataFolder, TABLES } from '../support/database.ts'
+import { allRows, newDataFolder } from '../support/database.ts'
 
 let files: string
 const put = async (name: string, content: string | Buffer): Promise<string> => {
@@ -316,7 +316,7 @@ const literal = (text: string) => new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g,
 async function rows(data: string): Promise<unknown> {
   const database = await openEmbeddedDatabase(data, { create: false })
   try {
-    return await Promise.all(TABLES.map((table) => database.knex(table).orderBy(1).select()))
+    return await allRows(database)
   } finally {
     await database.close()
   }

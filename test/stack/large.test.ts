@@ -1,10 +1,9 @@
-import type { ChildProcess } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { audit, isClean } from '../../src/products/audit.ts'
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { isDone, untilDone } from '../support/exact.ts'
+import { memoryOf } from '../support/memory.ts'
 import { fillAcme, newStack } from '../support/own-stack.ts'
 import { request } from '../support/parties.ts'
 import { describeWith } from '../support/parts.ts'
@@ -42,9 +41,3 @@ describeWith('rocketmq', () => {
     }
   }, 600_000)
 })
-
-/** MiB that a process has in memory. */
-async function memoryOf({ pid }: ChildProcess): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024)
-}

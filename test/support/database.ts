@@ -36,3 +36,7 @@ export const TABLES = [
 export async function emptyTables({ knex }: Database): Promise<void> {
   for (const table of TABLES) await knex(table).delete()
 }
+
+/** Every row of every table, to see that nothing was written. */
+export const allRows = ({ knex }: Database): Promise<unknown> =>
+  Promise.all(TABLES.map((table) => knex(table).orderBy(1).select()))
