@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { errorLines, errorText } from '../errors.ts'
 import { addAudit } from './commands/audit.ts'
 import { addBrands } from './commands/brands.ts'
+import { addCompare } from './commands/compare.ts'
 import { addCopy } from './commands/copy.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addImport } from './commands/import.ts'
@@ -63,6 +64,7 @@ for (const add of [
   addResults,
   addAudit,
   addDeadLetters,
+  addCompare,
   addServe,
 ]) {
   add(program, run)
