@@ -3,10 +3,11 @@ import { deadlocksIn } from './errors.ts'
 
 type Ran = Exclude<WayResult, { notRun: string }>
 
-const WIDTH = 860
-const LABELS = 170
-const PANEL = 230
-const GAP = 40
+const WIDTH = 1040
+const LEFT = 8
+const LABELS = 160
+const PANEL = 210
+const GAP = 16
 const ROW = 26
 const TOP = 78
 const BAR = 14
@@ -40,17 +41,17 @@ export function drawChart({ server, products, clients, seed, ways }: Comparison)
     const y = TOP + index * ROW
     const faults = faultsOf(way)
     return [
-      text(0, y + 11, way.way),
+      text(LEFT, y + 11, way.way),
       ...bar(LABELS, y, way.single.createdPerSecond / single, way.single.createdPerSecond),
       ...bar(bulkAt, y, way.bulk.createdPerSecond / bulk, way.bulk.createdPerSecond),
       text(faultsAt, y + 11, faults || 'none', faults ? 'fault' : 'fine'),
     ].join('\n')
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH + 120} ${height}" role="img" aria-label="${escaped(`Products created in a second by each way. ${caption}`)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(`Products created in a second by each way. ${caption}`)}">
 <style>${STYLE}
 </style>
-${text(0, 16, 'Products created in a second', 'title')}
-${text(0, 36, caption, 'small')}
+${text(LEFT, 16, 'Products created in a second', 'title')}
+${text(LEFT, 36, caption, 'small')}
 ${text(LABELS, 62, 'one by one', 'small')}
 ${text(bulkAt, 62, 'in bulk', 'small')}
 ${text(faultsAt, 62, 'faults', 'small')}
@@ -60,16 +61,18 @@ ${rows.join('\n')}
 }
 
 /** In the order in which they hurt; the tables have the numbers. */
-function faultsOf({ duplicates, missing, readds, answers, errors }: Ran): string {
-  const deadlocks = deadlocksIn(errors)
-  return [
-    duplicates > 0 && 'duplicates',
-    readds.some(({ not }) => not > 0) && 're-adds refused',
-    missing > 0 && 'products missing',
-    deadlocks > 0 && 'deadlocks',
-    answers.none + answers.wrong > 0 && 'callers without id',
-  ]
-    .filter((fault) => fault !== false)
+function faultsOf({ duplicates, missing, readds, deletedRows, answers, errors }: Ran): string {
+  const faults = {
+    duplicates: duplicates > 0,
+    'creating again refused': readds.some(({ not }) => not > 0),
+    'products missing': missing > 0,
+    deadlocks: deadlocksIn(errors) > 0,
+    'deleted rows lost': deletedRows.kept === 0,
+    'callers without id': answers.none + answers.wrong > 0,
+  }
+  return Object.entries(faults)
+    .filter(([, found]) => found)
+    .map(([fault]) => fault)
     .join(', ')
 }
 

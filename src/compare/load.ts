@@ -8,7 +8,7 @@ const BULK_FACTOR = 10
 /** How often a product is asked for in a row, by as many clients at the same time. */
 const MAX_REPEATS = 14
 /** Products that are created, deleted and created again, so many times. */
-export const READDED = { products: 20, times: 10 }
+export const READDED = { products: 10, times: 10 }
 /** Products that are created and deleted by all clients at the same time. */
 const HOT_KEYS = 20
 const MAX_HOT_BATCH = 5

@@ -72,7 +72,8 @@ export async function openEmbeddedPlace(): Promise<ComparePlace> {
       dialect: database.dialect.name,
       server: `${await serverName(database)} (embedded)`,
       async withDatabase(work) {
-        await database.knex.raw('drop schema public cascade; create schema public')
+        await database.knex.raw('drop schema public cascade')
+        await database.knex.raw('create schema public')
         await migrate(database)
         return { result: await work(database), counts: NOT_VISIBLE }
       },
