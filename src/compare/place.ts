@@ -55,7 +55,9 @@ export async function openServerPlace(url: string, clients: number): Promise<Com
         return { result, counts: await counters.read() }
       } finally {
         const force = dialect === 'postgres' ? 'with (force)' : ''
-        await admin.knex.raw(`drop database ${name} ${force}`)
+        await admin.knex.raw(`drop database ${name} ${force}`).catch((cause: unknown) => {
+          throw leftBehind(name, cause)
+        })
       }
     },
     close: () => admin.close(),
@@ -100,6 +102,13 @@ async function withMigrated<T>(
     await database.close()
   }
 }
+
+const leftBehind = (name: string, cause: unknown) =>
+  new ProductCopyError(
+    'could-not-run',
+    `DATABASE_URL: database ${name}, which compare made, could not be removed (${errorText(cause)}): drop it`,
+    { cause },
+  )
 
 function mayNot(url: string, cause: unknown): ProductCopyError {
   const { user } = readDatabaseUrl(url)

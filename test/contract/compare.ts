@@ -73,7 +73,7 @@ export function compareOnServer(url: () => string, redisUrl: string | undefined)
 
   test('rows in no order, and removed meanwhile, are deadlocks where nothing sorts them', async () => {
     const like = url().startsWith('mysql') ? 'insert-ignore' : 'upsert'
-    const of = await runCompare(env(), '--products', '600', '--ways', `${like},dedup-lenient`)
+    const of = await runCompare(env(), '--products', '300', '--ways', `${like},dedup-lenient`)
     expect(deadlocksIn(of(like).errors)).toBeGreaterThan(0)
     expect(of(like).server.deadlocks).toBeGreaterThan(0)
     expectFlawless(of('dedup-lenient'))
