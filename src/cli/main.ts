@@ -5,6 +5,7 @@ import { errorLines, errorText } from '../errors.ts'
 import { addAdopt } from './commands/adopt.ts'
 import { addAudit } from './commands/audit.ts'
 import { addBrands } from './commands/brands.ts'
+import { addCompare } from './commands/compare.ts'
 import { addCopy } from './commands/copy.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addImport } from './commands/import.ts'
@@ -67,6 +68,7 @@ for (const add of [
   addAdopt,
   addMerge,
   addDeadLetters,
+  addCompare,
   addServe,
 ]) {
   add(program, run)

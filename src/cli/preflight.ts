@@ -3,6 +3,7 @@ import { errorLines, ProductCopyError } from '../errors.ts'
 import { PARTIES, rocketMqOptions, SUBSCRIPTIONS, type Party } from '../parties.ts'
 import { checkSchema } from '../platform/check-schema.ts'
 import type { Config } from '../platform/config.ts'
+import { serverName } from '../platform/database-server-check.ts'
 import type { Logger } from '../platform/logger.ts'
 import { connectRedis } from '../platform/redis.ts'
 import { checkProducer, checkSubscription } from '../platform/rocketmq-client.ts'
@@ -42,13 +43,6 @@ async function* checkDatabase(config: Config): AsyncGenerator<Check> {
   } finally {
     await database?.close()
   }
-}
-
-/** Such as `PostgreSQL 15.8`. */
-async function serverName({ knex }: Database): Promise<string> {
-  const rows = await knex.select<{ version: string }[]>(knex.raw('version() as version'))
-  const version = rows[0]!.version.split(/ on | \(/)[0]!
-  return /MariaDB|PostgreSQL/.test(version) ? version : `MySQL ${version}`
 }
 
 /** Checks what the parties need of the broker. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { Database } from '../database.ts'
 import { errorText, ProductCopyError, quoted } from '../errors.ts'
 import { isOutOfReach } from './database-errors.ts'
 import type { DatabaseServer } from './database-url.ts'
@@ -24,6 +25,13 @@ function readVersion(dialect: DatabaseServer['dialect'], text: string) {
   if (mariadb) return { product: 'MariaDB' as const, version: mariadb[1]! }
   const version = /\d+(\.\d+)*/.exec(text)?.[0] ?? '0'
   return { product: dialect === 'mysql' ? ('MySQL' as const) : ('PostgreSQL' as const), version }
+}
+
+/** Such as `PostgreSQL 15.8`. */
+export async function serverName({ knex }: Database): Promise<string> {
+  const rows = await knex.select<{ version: string }[]>(knex.raw('version() as version'))
+  const version = rows[0]!.version.split(/ on | \(/)[0]!
+  return /MariaDB|PostgreSQL/.test(version) ? version : `MySQL ${version}`
 }
 
 /** The line for an error on the way to a server: what was found, and what is needed. */

@@ -1,27 +1,10 @@
+import { randomFrom } from '../../src/compare/random.ts'
+
+export { randomFrom, shuffled } from '../../src/compare/random.ts'
+
 /** Random numbers that replay: the seed is printed, and SEED=n gives the same ones again. */
 export function seededRandom(name: string): () => number {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   process.stderr.write(`${name}: SEED=${seed}\n`)
   return randomFrom(seed)
-}
-
-/** (mulberry32, by Tommy Ettinger, in the public domain) */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-/** A shuffled copy. */
-export function shuffled<T>(values: T[], random: () => number): T[] {
-  const copy = [...values]
-  for (let i = copy.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
-    ;[copy[i], copy[j]] = [copy[j]!, copy[i]!]
-  }
-  return copy
 }
