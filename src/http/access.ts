@@ -27,12 +27,9 @@ const REALM = 'Bearer realm="product-copy"'
 export async function addAccess(api: App, { watch, stopping }: Parts, access: Access) {
   api.decorateRequest('user')
   api.decorateRequest('client', '')
-  api.addHook('onRequest', (request, reply, done) => {
-    if (stopping.aborted) {
-      void reply.header('connection', 'close')
-      return done(overloaded('unavailable', 'the server is stopping'))
-    }
+  api.addHook('onRequest', (request, _, done) => {
     try {
+      if (stopping.aborted) throw overloaded('unavailable', 'the server is stopping')
       identify(request, access)
       // Last: who may not ask is not told how things stand.
       if (watch.isGone()) throw overloaded('unavailable', 'the database is away, try again later')

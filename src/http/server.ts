@@ -105,6 +105,11 @@ async function buildServer(
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = MAX_CONNECTIONS
+  app.addHook('onSend', (_, reply, payload, done) => {
+    // Or the client would send the next request into the end of the connection.
+    if (parts.stopping.aborted) void reply.header('connection', 'close')
+    done(null, payload)
+  })
   checkRequests(app)
   answerErrors(app, parts)
   await addDocs(app)
