@@ -28,7 +28,8 @@ const program = new Command('product-copy')
   .addHelpText(
     'after',
     `
-Exit codes: 0 done, 1 done with rejected or failed items, 2 wrong use or bad input, 3 could not run.
+Exit codes: 0 done, 1 done with rejected or failed items or with duplicates left, 2 wrong use or bad
+input, 3 could not run.
 The embedded database lies in the folder DATA_DIR (default ./data).
 
 Example:
