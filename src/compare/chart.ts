@@ -1,4 +1,5 @@
 import type { Comparison, WayResult } from './compare.ts'
+import { captionOf } from './describe.ts'
 import { deadlocksIn } from './errors.ts'
 
 type Ran = Exclude<WayResult, { notRun: string }>
@@ -29,14 +30,14 @@ const STYLE = `
   }`
 
 /** A comparison as a picture: products created in a second, one by one and in bulk, and the faults. */
-export function drawChart({ server, products, clients, seed, ways }: Comparison): string {
+export function drawChart({ ways, ...run }: Comparison): string {
   const ran = ways.filter((way): way is Ran => !('notRun' in way))
   const height = TOP + ran.length * ROW + 14
   const single = Math.max(1, ...ran.map((way) => way.single.createdPerSecond))
   const bulk = Math.max(1, ...ran.map((way) => way.bulk.createdPerSecond))
   const bulkAt = LABELS + PANEL + GAP
   const faultsAt = bulkAt + PANEL + GAP
-  const caption = `${server}, ${clients} clients, --products ${products} --seed ${seed}`
+  const caption = captionOf(run)
   const rows = ran.map((way, index) => {
     const y = TOP + index * ROW
     const faults = faultsOf(way)

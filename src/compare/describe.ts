@@ -12,22 +12,22 @@ const number = (value: number | string): string =>
   typeof value === 'number' ? value.toLocaleString('en') : value
 
 /** A comparison for a person: tables with a row for each way. */
-export function describeComparison({ server, products, clients, seed, ways }: Comparison): string {
+export function describeComparison({ ways, ...run }: Comparison): string {
   const ran = ways.filter((way): way is Ran => !('notRun' in way))
   const notRun = ways.filter((way) => 'notRun' in way)
   return [
-    `${server}, ${clients} clients, --products ${products} --seed ${seed}`,
-    ...(server.endsWith('(embedded)')
+    captionOf(run),
+    ...(run.server.endsWith('(embedded)')
       ? ['One connection serves all clients here, so that what takes two at once is not seen.']
       : []),
     '',
-    'Products a second',
+    `Products a second${run.rounds > 1 ? ', the median of the rounds' : ''}`,
     table(['way', 'one by one: asked', 'created', 'in bulk: asked', 'created'], ran, (way) => [
       ...[way.single.askedPerSecond, way.single.createdPerSecond],
       ...[way.bulk.askedPerSecond, way.bulk.createdPerSecond],
     ]),
     '',
-    'What is in the table afterwards, and whether a deleted product can be created again',
+    'What is in the table afterwards, all rounds together, and whether a deleted product can be created again',
     table(
       ['way', 'duplicates', 'missing', ...SHOWN_READDS.map(ordinal), 'deleted rows kept'],
       ran,
@@ -67,6 +67,10 @@ export function describeComparison({ server, products, clients, seed, ways }: Co
     ...notRun.map(({ way, notRun }) => `\nnot run: ${way}: ${notRun}`),
   ].join('\n')
 }
+
+/** What was run, and how to run it again. */
+export const captionOf = (run: Omit<Comparison, 'ways'>): string =>
+  `${run.server}: --products ${run.products} --clients ${run.clients} --rounds ${run.rounds} --seed ${run.seed}`
 
 const ordinal = (nth: number): string => `${nth}${['th', 'st', 'nd', 'rd'][nth % 10] ?? 'th'} again`
 

@@ -10,7 +10,7 @@ export async function runCompare(
   env: NodeJS.ProcessEnv,
   ...args: string[]
 ): Promise<(way: string) => Ran> {
-  const run = await runCli(['compare', '--json', ...args], 'unused', env)
+  const run = await runCli(['compare', '--json', '--rounds', '1', ...args], 'unused', env)
   expect(run).toMatchObject({ code: 0, stderr: '' })
   const { ways } = JSON.parse(run.stdout) as Comparison
   return (name) => {

@@ -36,6 +36,7 @@ test.each([
   [['--products', '99'], '--products is "99"; it must be a whole number from 100 to 100000'],
   [['--products', '1e3'], '--products is "1e3"'],
   [['--clients', '0'], '--clients is "0"; it must be a whole number from 1 to 64'],
+  [['--rounds', '1.5'], '--rounds is "1.5"; it must be a whole number from 1 to 100'],
   [['--seed', '-1'], '--seed is "-1"; it must be a whole number from 0 to 2147483647'],
   [['--ways', 'dedup-lenient,magic'], '--ways has "magic"; allowed are check-then-insert, '],
   [['--ways', ''], '--ways has ""'],

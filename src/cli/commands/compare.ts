@@ -20,6 +20,7 @@ const NAMES = WAYS.map(({ name }) => name)
 interface Options {
   products: string
   clients: string
+  rounds: string
   seed: string
   ways?: string
   chart?: string
@@ -32,8 +33,9 @@ export function addCompare(program: Command, run: Run) {
     .description(
       'run every way to prevent duplicates under the same load, and show what comes of it',
     )
-    .option('--products <n>', 'asked for one by one; ten times as many in bulk', '1000')
+    .option('--products <n>', 'asked for one by one; ten times as many in bulk', '500')
     .option('--clients <n>', 'callers at the same time, each with a connection', '14')
+    .option('--rounds <n>', 'how often all of it is done; speeds are medians', '3')
     .option('--seed <n>', 'the same seed makes the same requests', '1')
     .option('--ways <names>', `some of ${NAMES.join(',')} (default: all)`)
     .option('--chart <file>', 'also write a picture (SVG)')
@@ -54,6 +56,7 @@ async function runComparison({ chart, json, ...options }: Options): Promise<Exit
   const settings = {
     products: within('--products', options.products, { least: 100, most: 100_000 }),
     clients: within('--clients', options.clients, { least: 1, most: 64 }),
+    rounds: within('--rounds', options.rounds, { least: 1, most: 100 }),
     seed: within('--seed', options.seed, { least: 0, most: 2 ** 31 - 1 }),
     ways: options.ways === undefined ? WAYS : readWays(options.ways),
   }

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { Mutex } from 'redis-semaphore'
 import { compareKeys, keyText } from '../../products/product-key.ts'
 import type { Item } from '../../messages.ts'
 import type { RedisConnection } from '../../platform/redis.ts'
@@ -12,10 +12,6 @@ import {
   removeLogically,
   TABLE,
 } from './keyed-table.ts'
-
-const { Mutex } = createRequire(import.meta.url)(
-  'redis-semaphore',
-) as typeof import('redis-semaphore')
 
 /**
  * Checks and inserts under a lock for each key: SET NX PX, which is renewed while it is held, and
