@@ -3,10 +3,7 @@ const shared = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }],
-    // Node.js lets @fastify/static require it, although it is ESM; jest does so from Node.js 24.9 on.
-    'content-disposition/.*\\.js$': ['@swc/jest', { module: { type: 'commonjs' } }],
   },
-  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
 }
 
 /**

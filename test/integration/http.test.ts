@@ -443,3 +443,12 @@ test('health needs nothing, and says whether the database answers', async () => 
   expect((await call('GET', '/livez')).body).toEqual({ status: 'live' })
   expect(await call('GET', '/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
 })
+
+test('the document of the API is there to read', async () => {
+  const page = await call('GET', '/docs/')
+  expect(page).toMatchObject({ status: 200, type: 'text/html; charset=utf-8' })
+  expect((await call('GET', '/docs/json')).body).toMatchObject({ openapi: '3.1.0' })
+  for (const [, file] of String(page.body['text']).matchAll(/(?:src|href)="\.?\/?([^"]+)"/g)) {
+    expect((await fetch(new URL(file!, `${api.url}/docs/`))).status).toBe(200)
+  }
+})
