@@ -95,7 +95,8 @@ describeWith('rocketmq', ({ endpoints }) => {
     const env = { ROCKETMQ_ENDPOINTS: endpoints }
     expect(await runCli(['serve', '--only', 'jobs'], 'unused', env)).toMatchObject({
       code: 2,
-      stderr: 'product-copy: party "jobs" is not known; allowed are job, consumer, relay, result\n',
+      stderr:
+        'product-copy: party "jobs" is not known; allowed are job, consumer, relay, result, http\n',
     })
     expect(await runCli(['serve', '--only', 'job'], 'unused')).toMatchObject({
       code: 2,
