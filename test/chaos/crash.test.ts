@@ -10,9 +10,10 @@ import { newDataFolder } from '../support/database.ts'
 import { request, resultsOf } from '../support/parties.ts'
 import { create, ensureAcme, item } from '../support/products.ts'
 import { seededRandom } from '../support/random.ts'
+import { soak } from '../support/soak.ts'
 
 const PRODUCTS = 3000
-const ROUNDS = 8
+const ROUNDS = soak(8, 4)
 
 test('serve is killed again and again in the middle of a copy; nothing is lost, nothing is doubled', async () => {
   const random = seededRandom('crash')

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openEmbeddedDatabase } from '../../src/platform/embedded-database.ts'
-import { finished, runCli, startCli, type Run } from '../support/cli.ts'
+import { finished, root, runCli, startCli, startNode, type Run } from '../support/cli.ts'
 import { allRows, newDataFolder } from '../support/database.ts'
 
 let files: string
@@ -123,8 +123,9 @@ describe('a first day with it', () => {
   })
 })
 
-test('--version', async () => {
-  expect(await runCli(['--version'], 'unused')).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
+test('--version, by the file that npx runs in a checkout', async () => {
+  const run = await finished(startNode([path.join(root, 'bin/product-copy.js'), '--version']))
+  expect(run).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
 })
 
 describe('catalogue files', () => {

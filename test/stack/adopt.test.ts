@@ -10,10 +10,11 @@ import { memoryOf } from '../support/memory.ts'
 import { describeWith } from '../support/parts.ts'
 import { create, item } from '../support/products.ts'
 import { createServerDatabase } from '../support/server-database.ts'
+import { soak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
 
 /** CONTRIBUTING.md says how to run it with a million. */
-const PRODUCTS = Number(process.env['ADOPT_PRODUCTS'] ?? 20_000)
+const PRODUCTS = soak(1_000_000, 20_000)
 /** What the writer creates, and how many of them are there already. */
 const PER_SECOND = 100
 const BATCH = 10

@@ -4,9 +4,10 @@ import { expectExact, isDone, untilDone } from '../support/exact.ts'
 import { fillAcme, newStack, terminate } from '../support/own-stack.ts'
 import { request } from '../support/parties.ts'
 import { describeWith } from '../support/parts.ts'
+import { soak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
 
-const PRODUCTS = 2000
+const PRODUCTS = soak(2000, 1000)
 const TARGETS = Array.from({ length: 10 }, (_, i) => `Brand ${i}`)
 
 describeWith('rocketmq', () => {

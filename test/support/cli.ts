@@ -13,14 +13,14 @@ export interface Run {
   stderr: string
 }
 
-/** Starts the command line as a user does: the same file that `npx product-copy` runs. */
+/** Starts the command line as an installed package does. */
 export function startCli(
   args: string[],
   dataDir: string,
   env: NodeJS.ProcessEnv = {},
   stdout: 'pipe' | number = 'pipe',
 ): ChildProcess {
-  const command = [path.join(root, 'bin/product-copy.js'), ...args]
+  const command = [path.join(root, 'dist/src/cli/main.js'), ...args]
   return startNode(command, { DATA_DIR: dataDir, ...env }, stdout)
 }
 

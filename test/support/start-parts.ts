@@ -4,6 +4,7 @@ import { startGuard, type Guard } from '../../stack/guard.ts'
 import { KINDS } from '../../stack/kinds.ts'
 import { createPart, PART_NAMES, type Env, type PartName } from '../../stack/part.ts'
 import { freePorts } from '../../stack/ports.ts'
+import { compile } from './compile.ts'
 import { findEngine, startContainer } from './containers.ts'
 import { FOUND_PARTS, newPartFolder, type FoundPart } from './found-parts.ts'
 
@@ -29,6 +30,7 @@ const stored = globalThis as { partsGuard?: Guard }
  * machine's programs. What it starts ends with jest, however that ends.
  */
 export default async function startParts(): Promise<void> {
+  compile()
   const guard = startGuard()
   stored.partsGuard = guard
   try {

@@ -14,13 +14,14 @@ import type { TestDatabase } from '../database.ts'
 import { CLEAN } from '../exact.ts'
 import { finish } from '../parties.ts'
 import { seededRandom } from '../random.ts'
+import { soak } from '../soak.ts'
 import { until } from '../until.ts'
 import { inexplicable, readCalls, type Aftermath, type Call } from './history.ts'
 import { SOURCE, SOURCE_PRODUCTS, sourceProduct, TARGETS } from './keys.ts'
 
 const CLIENTS = 8
-/** Seconds of traffic; a long run is for once in a while. */
-const SECONDS = Number(process.env['TRAFFIC_SECONDS'] ?? 15)
+/** Seconds of traffic. */
+const SECONDS = soak(60, 10)
 
 const OPS = ['create', 'batch', 'find', 'delete', 'rename', 'restore', 'copy']
 const AT_LEAST = 5
