@@ -104,6 +104,7 @@ const httpOptions = (config: Config) => ({
   host: config.HOST,
   port: config.PORT,
   maxBodyBytes: config.API_MAX_BODY,
+  maxInHand: Math.ceil(config.DATABASE_POOL / 2),
   access: {
     tokens: loadApiTokens(config),
     userHeaders: {

@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import { canonicalText } from '../products/product-key.ts'
+import { findBrands } from '../products/brands.ts'
 
 export interface SourceProduct {
   id: string
@@ -25,24 +25,22 @@ export async function readSourceProducts(
   last: string | null,
   limit: number,
 ): Promise<{ products: SourceProduct[]; last: string }> {
-  const live = () =>
-    database
-      .knex('product')
-      .join('brand', 'brand.id', 'product.brand_id')
-      .where({ 'brand.name_key': canonicalText(brand), 'product.delete_status': 0 })
-  const end =
-    last ?? (await live().max<{ max: string | null }[]>({ max: 'product.id' }))[0]!.max ?? '0'
+  // By its id: joined by its name, some plans read and sort the whole brand for each page.
+  const [source] = (await findBrands(database, [brand])).values()
+  if (!source) return { products: [], last: last ?? '0' }
+  const live = () => database.knex('product').where({ brand_id: source.id, delete_status: 0 })
+  const end = last ?? (await live().max<{ max: string | null }[]>({ max: 'id' }))[0]!.max ?? '0'
   const rows = await live()
-    .where('product.id', '>', after)
-    .where('product.id', '<=', end)
-    .orderBy('product.id')
+    .where('id', '>', after)
+    .where('id', '<=', end)
+    .orderBy('id')
     .limit(limit)
     .select<(Omit<SourceProduct, 'attributes'> & { attributes: string })[]>(
-      'product.id',
-      'product.name',
-      'product.model',
-      'product.price',
-      'product.attributes',
+      'id',
+      'name',
+      'model',
+      'price',
+      'attributes',
     )
   const products = rows.map((row) => ({
     ...row,

@@ -38,8 +38,9 @@ export async function addAccess(api: App, { watch, stopping }: Parts, access: Ac
       done(error as Error)
     }
   })
-  api.addHook('onResponse', (_, { statusCode }, done) => {
-    if (statusCode < 400) watch.worked()
+  api.addHook('onResponse', ({ method }, { statusCode }, done) => {
+    // A database that is read-only or full answers readers all the same.
+    if (statusCode < 400 && method !== 'GET' && method !== 'HEAD') watch.worked()
     done()
   })
   await api.register(rateLimit, {

@@ -3,8 +3,9 @@ import { DEFAULT_NAME_TEMPLATE, MAX_TEMPLATE_LENGTH } from '../copy/name-templat
 import { MAX_TARGETS } from '../copy/record-request.ts'
 import { DUPLICATE_POLICIES, MAX_CHUNK_SIZE, OutcomeSchema } from '../messages.ts'
 import type { Product } from '../products/find-products.ts'
-import { MAX_LENGTH } from '../products/read-product.ts'
-import { PROBLEM_CODES } from './problems.ts'
+import { quoted } from '../errors.ts'
+import { isId, MAX_ID, MAX_LENGTH } from '../products/read-product.ts'
+import { invalid, PROBLEM_CODES } from './problems.ts'
 
 /** What a request may hold: nothing that is not named. */
 export const strict = <P extends TProperties>(properties: P, options: object = {}) =>
@@ -70,14 +71,14 @@ export const Change = strict(
 )
 
 export const DEFAULT_LIMIT = 100
-const limit = Type.Integer({ minimum: 1, maximum: 1000, default: DEFAULT_LIMIT })
+const limit = (maximum: number) => Type.Integer({ minimum: 1, maximum, default: DEFAULT_LIMIT })
 
 export const ProductsQuery = strict({
   name: Type.Optional(productFields.name),
   model: Type.Optional(productFields.model),
   brand: Type.Optional(brand()),
   after: Type.Optional(Id),
-  limit: Type.Optional(limit),
+  limit: Type.Optional(limit(1000)),
 })
 
 export const NewBrand = strict({ name: brand() })
@@ -109,15 +110,16 @@ const STATES = ['recorded', 'expanding', 'copying', 'done'] as const
 export const CopyRequestsQuery = strict({
   state: Type.Optional(Type.Enum(STATES)),
   after: Type.Optional(Id),
-  limit: Type.Optional(limit),
+  // Each may name a thousand brands.
+  limit: Type.Optional(limit(100)),
 })
 
 const nullable = (type: 'string') => Type.Unsafe<string | null>({ type: [type, 'null'] })
-const time = Type.String({ format: 'date-time' })
+const time = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time' })
 
 export const ProductAnswer = Type.Object({
   id: Id,
-  brand: Type.String(),
+  brand: nullable('string'),
   name: Type.String(),
   model: Type.String(),
   price: nullable('string'),
@@ -131,9 +133,13 @@ export const ProductAnswer = Type.Object({
 
 export const toProductAnswer = ({ createDate, editTime, ...product }: Product) => ({
   ...product,
-  createDate: createDate.toISOString(),
-  editTime: editTime.toISOString(),
+  createDate: toTime(createDate),
+  editTime: toTime(editTime),
 })
+
+/** Null for what another program has written and is no time, such as 0000-00-00 or infinity. */
+const toTime = (value: unknown): string | null =>
+  value instanceof Date && Number.isFinite(value.getTime()) ? value.toISOString() : null
 
 export const Outcomes = Type.Object({ outcomes: Type.Array(OutcomeSchema) })
 
@@ -152,6 +158,15 @@ export const CopyRequestAnswer = Type.Object({
   failed: Type.Integer(),
   pending: Type.Integer(),
 })
+
+/** @throws Problem for 19 digits that are more than 64 bits */
+export function checkAfter(after: string): void {
+  if (isId(after)) return
+  throw invalid(
+    'query/after',
+    `query/after is ${quoted(after)}; whole numbers up to ${MAX_ID} are ids`,
+  )
+}
 
 /** What `after` has to be for the next page; null after the last one. */
 export const Next = nullable('string')

@@ -1,3 +1,5 @@
+import { lookup } from 'node:dns/promises'
+import { setMaxListeners } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
@@ -7,6 +9,7 @@ import type { App, Parts } from './app.ts'
 import { answerClientError, answerErrors } from './answer-errors.ts'
 import { addDocs } from './docs.ts'
 import { isLoopback } from './browsers.ts'
+import { limitInHand } from './in-hand.ts'
 import { sendProblem } from './problems.ts'
 import { addBrandRoutes } from './routes/brands.ts'
 import { addCopyRequestRoutes } from './routes/copy-requests.ts'
@@ -24,6 +27,8 @@ export interface HttpServerOptions extends Omit<Parts, 'stopping'> {
   access: Access
   /** Of a request. */
   maxBodyBytes: number
+  /** Requests that write at a time. */
+  maxInHand: number
 }
 
 export interface HttpServer {
@@ -56,9 +61,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     )
   }
   const stopping = new AbortController()
+  // Each streamed answer listens.
+  setMaxListeners(0, stopping.signal)
   const app = await buildServer(options, { ...options, stopping: stopping.signal })
   try {
-    await app.listen({ host, port: options.port })
+    // A name may have two addresses, and what listens on the second one is not waited for at the end.
+    const { address } = await lookup(host)
+    await app.listen({ host: address, port: options.port })
   } catch (cause) {
     await app.close()
     throw cannotListen(options, cause)
@@ -90,7 +99,7 @@ function cannotListen({ host, port }: HttpServerOptions, cause: unknown): unknow
 }
 
 async function buildServer(
-  { access, maxBodyBytes }: HttpServerOptions,
+  { access, maxBodyBytes, maxInHand }: HttpServerOptions,
   parts: Parts,
 ): Promise<App> {
   const app: App = fastify({
@@ -116,6 +125,7 @@ async function buildServer(
   addHealthRoutes(app, parts)
   await app.register(async (api: App) => {
     await addAccess(api, parts, access)
+    limitInHand(api, maxInHand)
     for (const add of [addProductsRoutes, addProductRoutes, addBrandRoutes, addCopyRequestRoutes]) {
       add(api, parts)
     }

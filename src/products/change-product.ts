@@ -4,7 +4,7 @@ import { findBrands, unknownBrand } from './brands.ts'
 import { findProduct, type Product } from './find-products.ts'
 import { canonicalText, compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
 import { claimKeys, findOwners, releaseKey, Taken, untilSettled } from './product-unique.ts'
-import { isId, readProduct } from './read-product.ts'
+import { isId, readProduct, storedKey } from './read-product.ts'
 
 /** What is to be different, as somebody gave it. Attributes are replaced as a whole. */
 export type ProductChange = {
@@ -32,7 +32,9 @@ export async function changeProduct(
     change.brand === undefined ? {} : { brand_id: await brandId(database, change.brand) }
   return withProduct(database, id, async (trx, product) => {
     if (product.deleted) return { result: 'unknown' }
-    const next = readProduct({ ...product, ...change })
+    // What another program wrote, and nobody changes now, is not judged.
+    const { name, model } = product
+    const next = readProduct({ brand: product.brand ?? 'none', name, model, ...change })
     if ('reason' in next) throw invalid(next.reason, next.field)
     const duplicate = await moveKey(database, trx, product, next.key, user)
     if (duplicate !== undefined) return { result: 'duplicate', existingId: duplicate }
@@ -42,8 +44,8 @@ export async function changeProduct(
         ...brand,
         name: next.name,
         model: next.model,
-        price: next.price,
-        attributes: JSON.stringify(next.attributes),
+        ...(change.price !== undefined && { price: next.price }),
+        ...(change.attributes !== undefined && { attributes: JSON.stringify(next.attributes) }),
         edit_time: database.dialect.now(),
       })
     return 'done'
@@ -52,12 +54,14 @@ export async function changeProduct(
 
 /**
  * Makes a deleted product live again, if nobody has its key by now. Restoring a live one changes nothing.
- * @throws ProductCopyError `contended`; nothing is written then
+ * @throws ProductCopyError `invalid-product` when its texts can be no key, or `contended`; nothing is
+ *   written then
  */
 export function restoreProduct(database: Database, id: string, user: User): Promise<ChangeResult> {
   return withProduct(database, id, async (trx, product) => {
     if (!product.deleted) return 'done'
-    const key = productKey(product.name, product.model)
+    const key = storedKey(product)
+    if ('reason' in key) throw invalid(key.reason)
     const duplicate = await takeKey(database, trx, product.id, key, user)
     if (duplicate !== undefined) return { result: 'duplicate', existingId: duplicate }
     await trx('product')
@@ -122,5 +126,5 @@ async function brandId(database: Database, name: unknown): Promise<string> {
   return brand.id
 }
 
-const invalid = (reason: string, field: string) =>
+const invalid = (reason: string, field?: string) =>
   new ProductCopyError('invalid-product', reason, { field })

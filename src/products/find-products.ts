@@ -1,13 +1,15 @@
 import type { Knex } from 'knex'
 import type { Database, User } from '../database.ts'
+import { findBrands } from './brands.ts'
 import { findOwners } from './product-unique.ts'
-import { canonicalText, compareKeys, keyText, productKey } from './product-key.ts'
+import { compareKeys, keyText, productKey } from './product-key.ts'
 import { isId } from './read-product.ts'
 
 /** A product as it is shown. Ids are strings: they have 64 bits. */
 export interface Product {
   id: string
-  brand: string
+  /** Null where another program has left a product without one. */
+  brand: string | null
   name: string
   model: string
   /** Decimal with two places, or null where it is not known. */
@@ -48,12 +50,15 @@ export async function findProductByKey(
 
 /** @returns a page of a brand's live products, by id, those after the id `after` */
 export async function findProductsOfBrand(
-  { knex }: Database,
-  brand: string,
+  database: Database,
+  name: string,
   { after, limit }: { after: string; limit: number },
 ): Promise<Product[]> {
-  const rows = await products(knex)
-    .where({ 'brand.name_key': canonicalText(brand), 'product.delete_status': 0 })
+  // By its id: joined by its name, some plans read and sort the whole brand for each page.
+  const [brand] = (await findBrands(database, [name])).values()
+  if (!brand) return []
+  const rows = await products(database.knex)
+    .where({ 'product.brand_id': brand.id, 'product.delete_status': 0 })
     .where('product.id', '>', after)
     .orderBy('product.id')
     .limit(limit)
@@ -62,7 +67,7 @@ export async function findProductsOfBrand(
 
 interface ProductRow {
   id: string
-  brand: string
+  brand: string | null
   name: string
   model: string
   price: string | null
@@ -77,7 +82,7 @@ interface ProductRow {
 
 const products = (connection: Knex) =>
   connection('product')
-    .join('brand', 'brand.id', 'product.brand_id')
+    .leftJoin('brand', 'brand.id', 'product.brand_id')
     .select<ProductRow[]>('product.*', 'brand.name as brand')
 
 const toProduct = (row: ProductRow): Product => ({

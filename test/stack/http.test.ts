@@ -67,6 +67,35 @@ for (const name of ['mysql', 'postgres'] as const) {
       expect((await api.call('GET', '/readyz')).status).toBe(200)
     })
 
+    test('a lock that somebody keeps holds up neither readers nor the data path', async () => {
+      api = await startApi(fixture, { maxInHand: 2 })
+      const { body } = await create('locked')
+      const path = `/products/${String(body['id'])}`
+      const lock = await server.admin.transaction()
+      await lock('product').where({ id: body['id'] }).forUpdate().first('id')
+      try {
+        // Callers who give up, and ask again.
+        for (let i = 0; i < 12; i++) {
+          await fetch(api.url + path, {
+            method: 'PATCH',
+            headers: { 'content-type': 'application/json' },
+            body: '{"price": 1}',
+            signal: AbortSignal.timeout(100),
+          }).catch(() => undefined)
+        }
+        const started = performance.now()
+        expect((await api.call('GET', path)).status).toBe(200)
+        expect((await api.call('GET', '/readyz')).status).toBe(200)
+        await fixture.database.inTransaction((trx) => trx('brand').limit(1))
+        expect(performance.now() - started).toBeLessThan(QUERY_TIMEOUT_MS * 0.75)
+        // A writer has its turn, or is told to try again.
+        expect([201, 503]).toContain((await create('other')).status)
+      } finally {
+        await lock.rollback()
+      }
+      await until('it goes on', async () => (await create('another')).status === 201)
+    })
+
     test('lost connections: never a 500, and it goes on', async () => {
       api = await startApi(fixture)
       const statuses = new Set<number>()

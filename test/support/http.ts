@@ -68,6 +68,7 @@ export async function startApi(
     port: 0,
     access: accessWith({ tokens: [] }),
     maxBodyBytes: 1024 * 1024,
+    maxInHand: 5,
     ...change,
   })
   const url = `http://127.0.0.1:${server.port}`

@@ -33,8 +33,12 @@ export function addCompare(program: Command, run: Run) {
     .description(
       'run every way to prevent duplicates under the same load, and show what comes of it',
     )
-    .option('--products <n>', 'asked for one by one; ten times as many in bulk', '500')
-    .option('--clients <n>', 'callers at the same time, each with a connection', '14')
+    .option(
+      '--products <n>',
+      '100 to 100000, asked for one by one; ten times as many in bulk',
+      '500',
+    )
+    .option('--clients <n>', '1 to 64 callers at the same time, each with a connection', '14')
     .option('--rounds <n>', 'how often all of it is done; speeds are medians', '3')
     .option('--seed <n>', 'the same seed makes the same requests', '1')
     .option('--ways <names>', `some of ${NAMES.join(',')} (default: all)`)

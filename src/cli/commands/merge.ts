@@ -24,6 +24,7 @@ export function addMerge(program: Command, run: Run) {
     .addHelpText(
       'after',
       `
+The key is name and model, across all brands.
 Without --apply it prints a JSON line for each key that several live products have, with the product
 that would stay, and changes nothing. A deleted product names the one that stayed in merged_into.
 It can be ended at any moment and run again. Exit code 1 when duplicates remain.

@@ -8,6 +8,7 @@ import type { Database } from '../../database.ts'
 import { errorText } from '../../errors.ts'
 import type { App, Parts } from '../app.ts'
 import {
+  checkAfter,
   CopyRequestAnswer,
   CopyRequestsQuery,
   DEFAULT_LIMIT,
@@ -70,7 +71,8 @@ export function addCopyRequestRoutes(app: App, { database, newId, logger, stoppi
       },
     },
     async ({ query }) => {
-      const { limit = DEFAULT_LIMIT } = query
+      const { after, limit = DEFAULT_LIMIT } = query
+      if (after !== undefined) checkAfter(after)
       const requests = await listCopyRequests(database, { ...query, limit })
       return { requests, next: nextOf(requests, limit) }
     },

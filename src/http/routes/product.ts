@@ -30,7 +30,7 @@ export function addProductRoutes(app: App, { database }: Parts): void {
     },
     async ({ params: { id } }) => {
       const product = await findProduct(database.knex, id)
-      if (!product) throw unknownProduct(id)
+      if (!product) throw notFoundProblem(`there is no product ${id}`)
       return toProductAnswer(product)
     },
   )
@@ -78,7 +78,12 @@ export function addProductRoutes(app: App, { database }: Parts): void {
         tags,
         summary: 'Make a deleted product live again; a live one stays as it is',
         params: IdParams,
-        response: { 200: ProductAnswer, 404: notFound, 409: duplicate },
+        response: {
+          200: ProductAnswer,
+          404: notFound,
+          409: duplicate,
+          422: unprocessable('`invalid-product`'),
+        },
       },
     },
     async ({ params: { id }, user }) => productOf(id, await restoreProduct(database, id, user)),
@@ -94,5 +99,6 @@ function productOf(id: string, change: ChangeResult) {
   })
 }
 
+const notFoundProblem = (detail: string) => new Problem('not-found', detail, { path: 'path/id' })
 const unknownProduct = (id: string) =>
-  new Problem('not-found', `there is no product ${id}, or it is deleted`, { path: 'path/id' })
+  notFoundProblem(`there is no product ${id}, or it is deleted and has to be restored first`)

@@ -9,6 +9,7 @@ import type { App, Parts } from '../app.ts'
 import { invalid, Problem } from '../problems.ts'
 import {
   Batch,
+  checkAfter,
   DEFAULT_LIMIT,
   duplicate,
   duplicates,
@@ -66,10 +67,9 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
       if (outcome?.outcome !== 'created' && outcome?.outcome !== 'existing') {
         throw new Problem('duplicate-product', DUPLICATE_ERROR, { more: existingOf(outcome) })
       }
-      const answer = {
-        ...outcome,
-        product: toProductAnswer((await findProduct(database.knex, outcome.id))!),
-      }
+      const found = await findProduct(database.knex, outcome.id)
+      if (!found) throw lostProduct(outcome.id)
+      const answer = { ...outcome, product: toProductAnswer(found) }
       return reply
         .code(outcome.outcome === 'created' ? 201 : 200)
         .header('location', `/products/${outcome.id}`)
@@ -118,6 +118,7 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
     async ({ query }) => {
       checkQuery(query)
       const { name, model, brand = '', after = '0', limit = DEFAULT_LIMIT } = query
+      checkAfter(after)
       if (name !== undefined && model !== undefined) {
         const product = await findProductByKey(database, name, model)
         return { products: product ? [toProductAnswer(product)] : [], next: null }
@@ -130,6 +131,14 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
     },
   )
 }
+
+/** Another program has removed a product and left its key. */
+const lostProduct = (existingId: string) =>
+  new Problem(
+    'duplicate-product',
+    `product ${existingId} has this name and model, and is not there: "product-copy adopt" removes such keys`,
+    { more: { existingId } },
+  )
 
 /** @throws Problem unless there is either a name with a model, or a brand */
 function checkQuery(query: Static<typeof ProductsQuery>): void {
