@@ -1,0 +1,108 @@
+import { Redis } from 'ioredis'
+import { batchesOf } from './catalogue.ts'
+import { loadPeer } from './load-peer.ts'
+import type { Job } from './job.ts'
+import { runWithWorkers, type PeerOptions } from './peer.ts'
+import type { Way } from './way.ts'
+
+interface Connection {
+  connection: { url: string }
+  prefix: string
+}
+interface BullMq {
+  Queue: new (
+    name: string,
+    options: Connection & { defaultJobOptions: object },
+  ) => {
+    addBulk(jobs: { name: string; data: Job }[]): Promise<unknown>
+    close(): Promise<void>
+  }
+  QueueEvents: new (
+    name: string,
+    options: Connection,
+  ) => {
+    waitUntilReady(): Promise<unknown>
+    on(event: 'completed', listen: (job: { returnvalue: unknown }) => void): void
+    on(event: 'failed', listen: (job: { failedReason: string }) => void): void
+    close(): Promise<void>
+  }
+  Worker: new (
+    name: string,
+    work: (job: { data: Job }) => Promise<number>,
+    options: Connection & { concurrency: number },
+  ) => { waitUntilReady(): Promise<unknown>; close(): Promise<void> }
+}
+
+const QUEUE = 'copy'
+const CONCURRENCY = 4
+const BULK = 100
+
+const connect = (redis: string, prefix: string): Connection => ({
+  connection: { url: redis },
+  prefix,
+})
+
+/** BullMQ: jobs in Redis, products in MySQL or MariaDB; results come back as its events. */
+export const bullmq = (options: PeerOptions): Way => ({
+  name: `BullMQ, ${options.jobSize} a job, ${options.database}`,
+  database: options.database,
+  products: options.products,
+  run: (place) =>
+    runWithWorkers('bullmq', options, place, async (prefix) => {
+      const { Queue, QueueEvents } = loadPeer<BullMq>('bullmq')
+      const redis = place.env['REDIS_URL']!
+      const queue = new Queue(QUEUE, {
+        ...connect(redis, prefix),
+        defaultJobOptions: { removeOnComplete: true },
+      })
+      const events = new QueueEvents(QUEUE, connect(redis, prefix))
+      try {
+        await events.waitUntilReady()
+        let created = 0
+        const done = new Promise<void>((resolve, reject) => {
+          events.on('failed', ({ failedReason }) => reject(new Error(failedReason)))
+          events.on('completed', ({ returnvalue }) => {
+            created += Number(returnvalue)
+            if (created === place.products) resolve()
+          })
+        })
+        const started = performance.now()
+        let bulk: { name: string; data: Job }[] = []
+        for (const items of batchesOf(place.products, options.jobSize)) {
+          bulk.push({ name: 'copy', data: { items } })
+          if (bulk.length < BULK) continue
+          await queue.addBulk(bulk)
+          bulk = []
+        }
+        await queue.addBulk(bulk)
+        await done
+        return (performance.now() - started) / 1000
+      } finally {
+        await events.close()
+        await queue.close()
+        await removeKeys(redis, prefix)
+      }
+    }),
+})
+
+export async function workForBullMq(
+  redis: string,
+  prefix: string,
+  handle: (job: Job) => Promise<number>,
+): Promise<() => Promise<void>> {
+  const { Worker } = loadPeer<BullMq>('bullmq')
+  const worker = new Worker(QUEUE, ({ data }) => handle(data), {
+    ...connect(redis, prefix),
+    concurrency: CONCURRENCY,
+  })
+  await worker.waitUntilReady()
+  return () => worker.close()
+}
+
+async function removeKeys(url: string, prefix: string): Promise<void> {
+  const redis = new Redis(url)
+  for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1000 })) {
+    if ((keys as string[]).length > 0) await redis.del(keys as string[])
+  }
+  redis.disconnect()
+}

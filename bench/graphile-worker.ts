@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { batchesOf } from './catalogue.ts'
+import { loadPeer } from './load-peer.ts'
+import type { Job } from './job.ts'
+import { openPlace } from './place.ts'
+import { runWithWorkers, type PeerOptions } from './peer.ts'
+import type { Way } from './way.ts'
+
+interface GraphileWorker {
+  run(options: {
+    connectionString: string
+    concurrency: number
+    pollInterval: number
+    noHandleSignals: boolean
+    logger: unknown
+    taskList: Record<string, (job: Job) => Promise<unknown>>
+  }): Promise<{ stop(): Promise<void> }>
+  runMigrations(options: { connectionString: string; logger: unknown }): Promise<void>
+  Logger: new (factory: () => () => void) => unknown
+}
+
+const TASK = 'copy'
+const INSERTED = 200
+const POLL_MS = 20
+
+const load = () => {
+  const worker = loadPeer<GraphileWorker>('graphile-worker')
+  return { ...worker, logger: new worker.Logger(() => () => undefined) }
+}
+
+/** graphile-worker: jobs and products in one PostgreSQL database; a completed job is gone. */
+export const graphileWorker = (options: PeerOptions): Way => ({
+  name: `graphile-worker, ${options.jobSize} a job`,
+  database: 'postgres',
+  products: options.products,
+  async run(place) {
+    const connectionString = place.env['DATABASE_URL']!
+    const worker = load()
+    await worker.runMigrations({ connectionString, logger: worker.logger })
+    return runWithWorkers('graphile-worker', options, place, async () => {
+      const { database, close } = await openPlace(place)
+      const { knex } = database
+      const started = performance.now()
+      let jobs: { identifier: string; payload: Job }[] = []
+      const flush = async () => {
+        await knex.raw(
+          `select 1 from graphile_worker.add_jobs(array(
+             select json_populate_recordset(null::graphile_worker.job_spec, ?::text::json)))`,
+          [JSON.stringify(jobs)],
+        )
+        jobs = []
+      }
+      for (const items of batchesOf(place.products, options.jobSize)) {
+        jobs.push({ identifier: TASK, payload: { items } })
+        if (jobs.length === INSERTED) await flush()
+      }
+      if (jobs.length > 0) await flush()
+      const open = async () => knex('graphile_worker.jobs').limit(1).select('id')
+      while ((await open()).length > 0) await sleep(POLL_MS)
+      const seconds = (performance.now() - started) / 1000
+      await close()
+      return seconds
+    })
+  },
+})
+
+export async function workForGraphileWorker(
+  connectionString: string,
+  handle: (job: Job) => Promise<number>,
+): Promise<() => Promise<void>> {
+  const worker = load()
+  const runner = await worker.run({
+    connectionString,
+    concurrency: 4,
+    pollInterval: 100,
+    noHandleSignals: true,
+    logger: worker.logger,
+    taskList: { [TASK]: handle },
+  })
+  return () => runner.stop()
+}

@@ -1,0 +1,28 @@
+import { findBrands } from '../src/products/brands.ts'
+import { createProducts } from '../src/products/create-products.ts'
+import type { Brands } from '../src/products/brands.ts'
+import type { Database, NewId } from '../src/database.ts'
+import type { Item } from '../src/messages.ts'
+import { TARGETS } from './catalogue.ts'
+
+/** What is done with a job, whichever queue it came by: our own transaction, without a result row. */
+export interface Job {
+  items: Item[]
+}
+
+const USER = { id: 'bench', name: 'bench' }
+
+export async function createJobHandler(
+  database: Database,
+  newId: NewId,
+): Promise<(job: Job) => Promise<number>> {
+  const brands: Brands = await findBrands(database, TARGETS)
+  return async ({ items }) => {
+    const outcomes = await createProducts(
+      database,
+      { items, policy: 'return-existing', user: USER },
+      { newId, brands: () => Promise.resolve(brands) },
+    )
+    return outcomes.filter(({ outcome }) => outcome === 'created').length
+  }
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { batchesOf } from './catalogue.ts'
+import { loadPeer } from './load-peer.ts'
+import type { Job } from './job.ts'
+import { openPlace } from './place.ts'
+import { runWithWorkers, type PeerOptions } from './peer.ts'
+import type { Way } from './way.ts'
+
+interface Boss {
+  start(): Promise<unknown>
+  stop(options: { graceful: boolean }): Promise<void>
+  createQueue(name: string): Promise<void>
+  insert(jobs: { name: string; data: Job }[]): Promise<void>
+  work(
+    name: string,
+    options: { batchSize: number; pollingIntervalSeconds: number },
+    work: (jobs: { data: Job }[]) => Promise<unknown>,
+  ): Promise<string>
+  on(event: 'error', listen: (error: Error) => void): void
+}
+
+const QUEUE = 'copy'
+const INSERTED = 200
+/** Its least; a worker that got jobs asks again at once. */
+const POLL_S = 0.5
+const LOOPS = 4
+const POLL_MS = 20
+
+const open = (url: string): Boss => {
+  const boss = new (loadPeer<new (url: string) => Boss>('pg-boss'))(url)
+  boss.on('error', (error) => process.stderr.write(`pg-boss: ${error.message}\n`))
+  return boss
+}
+
+/** pg-boss: jobs and products in one PostgreSQL database; the submitter looks until all are completed. */
+export const pgBoss = (options: PeerOptions): Way => ({
+  name: `pg-boss, ${options.jobSize} a job`,
+  database: 'postgres',
+  products: options.products,
+  async run(place) {
+    const url = place.env['DATABASE_URL']!
+    const boss = open(url)
+    await boss.start()
+    await boss.createQueue(QUEUE)
+    try {
+      return await runWithWorkers('pg-boss', options, place, async () => {
+        const { database, close } = await openPlace(place)
+        const started = performance.now()
+        let jobs: { name: string; data: Job }[] = []
+        let sent = 0
+        const flush = async () => {
+          await boss.insert(jobs)
+          sent += jobs.length
+          jobs = []
+        }
+        for (const items of batchesOf(place.products, options.jobSize)) {
+          jobs.push({ name: QUEUE, data: { items } })
+          if (jobs.length === INSERTED) await flush()
+        }
+        if (jobs.length > 0) await flush()
+        const completed = async () => {
+          const [row] = await database
+            .knex('pgboss.job')
+            .where({ name: QUEUE, state: 'completed' })
+            .count<{ n: string }[]>({ n: '*' })
+          return Number(row!.n)
+        }
+        while ((await completed()) < sent) await sleep(POLL_MS)
+        const seconds = (performance.now() - started) / 1000
+        await close()
+        return seconds
+      })
+    } finally {
+      await boss.stop({ graceful: false })
+    }
+  },
+})
+
+export async function workForPgBoss(
+  url: string,
+  batchSize: number,
+  handle: (job: Job) => Promise<number>,
+): Promise<() => Promise<void>> {
+  const boss = open(url)
+  await boss.start()
+  for (let i = 0; i < LOOPS; i++) {
+    await boss.work(QUEUE, { batchSize, pollingIntervalSeconds: POLL_S }, async (jobs) => {
+      for (const { data } of jobs) await handle(data)
+    })
+  }
+  return () => boss.stop({ graceful: false })
+}

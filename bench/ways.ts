@@ -1,0 +1,35 @@
+import type { Guard } from '../stack/guard.ts'
+import { article } from './article.ts'
+import { bullmq } from './bullmq.ts'
+import { graphileWorker } from './graphile-worker.ts'
+import { limit } from './limit.ts'
+import { ours } from './ours.ts'
+import { pgBoss } from './pg-boss.ts'
+import { redisLock } from './redis-lock.ts'
+import type { Way } from './way.ts'
+
+/** A way with a transaction for each product takes so many times fewer, or it would take all day. */
+const SLOWER = 50
+
+/** All ways, in the order of the table. */
+export function allWays(products: number, guard: Guard): Way[] {
+  const few = Math.ceil(products / SLOWER)
+  const mysql = { database: 'mysql', workers: 2, guard } as const
+  const postgres = { database: 'postgres', workers: 2, guard } as const
+  return [
+    ...[1, 2, 4].map((consumers) => ours({ ...mysql, products, consumers })),
+    ...[100, 20].map((chunkSize) => ours({ ...mysql, products, consumers: 2, chunkSize })),
+    ours({ ...mysql, products: few, consumers: 2, chunkSize: 1 }),
+    ...[1, 2].map((consumers) => ours({ ...postgres, products, consumers })),
+    article({ ...mysql, products: few }),
+    redisLock('mysql', few),
+    ...[100, 500].map((jobSize) => bullmq({ ...mysql, products, jobSize })),
+    ...[100, 500].map((jobSize) => pgBoss({ ...postgres, products, jobSize })),
+    ...[100, 500].map((jobSize) => graphileWorker({ ...postgres, products, jobSize })),
+    bullmq({ ...mysql, products: few, jobSize: 1 }),
+    pgBoss({ ...postgres, products: few, jobSize: 1 }),
+    graphileWorker({ ...postgres, products: few, jobSize: 1 }),
+    ...[100, 500, 1000].map((size) => limit('mysql', products, size)),
+    ...[100, 500, 1000].map((size) => limit('postgres', products, size)),
+  ]
+}
