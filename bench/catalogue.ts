@@ -1,6 +1,7 @@
 import type { Item } from '../src/messages.ts'
 
 /** Products as a shop has them: some attributes, a price, a name with a number. */
+export const USER = { id: 'bench', name: 'bench' }
 export const SOURCE = 'Source'
 export const TARGETS = Array.from({ length: 10 }, (_, i) => `Target ${i}`)
 

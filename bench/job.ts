@@ -3,14 +3,12 @@ import { createProducts } from '../src/products/create-products.ts'
 import type { Brands } from '../src/products/brands.ts'
 import type { Database, NewId } from '../src/database.ts'
 import type { Item } from '../src/messages.ts'
-import { TARGETS } from './catalogue.ts'
+import { TARGETS, USER } from './catalogue.ts'
 
 /** What is done with a job, whichever queue it came by: our own transaction, without a result row. */
 export interface Job {
   items: Item[]
 }
-
-const USER = { id: 'bench', name: 'bench' }
 
 export async function createJobHandler(
   database: Database,

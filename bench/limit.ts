@@ -1,13 +1,12 @@
 import { findBrands, ensureBrands } from '../src/products/brands.ts'
 import { compareKeys, productKey } from '../src/products/product-key.ts'
 import type { Database, NewProductRow } from '../src/database.ts'
-import { batchesOf, SOURCE, TARGETS } from './catalogue.ts'
+import { batchesOf, SOURCE, TARGETS, USER } from './catalogue.ts'
 import { openPlace } from './place.ts'
 import { usageOf } from './processes.ts'
 import type { SqlPart } from '../stack/sql.ts'
 import type { Place, Run, Way } from './way.ts'
 
-const USER = { id: 'bench', name: 'bench' }
 /** Transactions at a time: more gain nothing on two cores. */
 const CONNECTIONS = 4
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { EXIT, exitCodeOf } from '../src/cli/output.ts'
+import { within } from '../src/cli/within.ts'
 import { badInput, errorText, quoted } from '../src/errors.ts'
 import { startGuard, type Guard } from '../stack/guard.ts'
 import { createTopics, deleteTopics, down, status, up } from '../stack/commands.ts'
@@ -65,18 +66,12 @@ function readArguments() {
     const { rounds, products } = values
     return {
       ...values,
-      rounds: within('--rounds', rounds, 1, 100),
-      products: within('--products', products, 1000, 10_000_000),
+      rounds: within('--rounds', rounds, { least: 1, most: 100 }),
+      products: within('--products', products, { least: 1000, most: 10_000_000 }),
     }
   } catch (error) {
     throw badInput(errorText(error))
   }
-}
-
-function within(option: string, text: string, least: number, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  throw badInput(`${option} is ${quoted(text)}; it must be a whole number from ${least} to ${most}`)
 }
 
 try {

@@ -5,14 +5,13 @@ import { copyRequestStatus } from '../src/copy/request-status.ts'
 import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
 import type { Database, NewId } from '../src/database.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SOURCE, sourceProduct, TARGETS } from './catalogue.ts'
+import { SOURCE, sourceProduct, TARGETS, USER } from './catalogue.ts'
 import { openPlace } from './place.ts'
 import { startWorker, type Worker } from './processes.ts'
 import type { Guard } from '../stack/guard.ts'
 import type { SqlPart } from '../stack/sql.ts'
 import type { Place, Run, Way } from './way.ts'
 
-const USER = { id: 'bench', name: 'bench' }
 const POLL_MS = 20
 
 export interface OursOptions {

@@ -17,9 +17,8 @@ import {
 } from '../support/adoption.ts'
 import { allRows, emptyTables, type TestDatabase } from '../support/database.ts'
 import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
+import { CLEAN } from '../support/exact.ts'
 import { seededRandom } from '../support/random.ts'
-
-const CLEAN = { duplicateKeys: 0, productsWithoutKey: 0, keysWithoutProduct: 0, mismatchedKeys: 0 }
 
 /** What every database has to do with products that other programs wrote into `product` alone. */
 export function adoptionTests(name: string, open: () => Promise<TestDatabase>): void {

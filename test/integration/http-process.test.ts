@@ -6,7 +6,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
-import { runCli, startCli } from '../support/cli.ts'
+import { runCli, startCli, terminate } from '../support/cli.ts'
 import { newDataFolder } from '../support/database.ts'
 import { send, TOKENS } from '../support/http.ts'
 import { item } from '../support/products.ts'
@@ -44,13 +44,6 @@ function dial(port: number, text: string): Socket {
   sockets.add(socket)
   socket.write(text)
   return socket
-}
-
-async function terminate(child: ChildProcess): Promise<{ code: number; ms: number }> {
-  const started = performance.now()
-  child.kill('SIGTERM')
-  const [code] = (await once(child, 'exit')) as [number]
-  return { code, ms: performance.now() - started }
 }
 
 const post = (url: string, path: string, body: unknown) => send('POST', url + path, { body })

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { afterEach } from '@jest/globals'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -70,3 +71,12 @@ export function finished(child: ChildProcess): Promise<Run> {
 
 export const runCli = (args: string[], dataDir: string, env?: NodeJS.ProcessEnv): Promise<Run> =>
   finished(startCli(args, dataDir, env))
+
+/** Ends a process with SIGTERM. @returns its exit code, and how long it took */
+export async function terminate(child: ChildProcess): Promise<{ code: number | null; ms: number }> {
+  const started = performance.now()
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code] = (await exit) as [number | null]
+  return { code, ms: performance.now() - started }
+}

@@ -95,12 +95,3 @@ export async function fillAcme(
     await create(database, newId, items)
   }
 }
-
-/** Ends a process with SIGTERM. @returns its exit code, and how long it took */
-export async function terminate(child: ChildProcess): Promise<{ code: number | null; ms: number }> {
-  const started = performance.now()
-  const exit = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = (await exit) as [number | null]
-  return { code, ms: performance.now() - started }
-}

@@ -14,6 +14,7 @@ import { connectRedis, type RedisConnection } from '../../platform/redis.ts'
 import { EXIT, printEither, type ExitCode, type Run } from '../output.ts'
 import { createProgress } from '../progress.ts'
 import { untilSignal } from '../signals.ts'
+import { within } from '../within.ts'
 
 const NAMES = WAYS.map(({ name }) => name)
 
@@ -105,12 +106,6 @@ async function openRedis({ REDIS_URL, LOG_LEVEL }: Config): Promise<RedisConnect
   if (fault === undefined) return redis
   await redis.close()
   throw new ProductCopyError('could-not-run', `REDIS_URL: Redis does not answer: ${fault}`)
-}
-
-function within(option: string, text: string, { least, most }: { least: number; most: number }) {
-  const value = Number(text)
-  if (/^\d{1,10}$/.test(text) && value >= least && value <= most) return value
-  throw badInput(`${option} is ${quoted(text)}; it must be a whole number from ${least} to ${most}`)
 }
 
 /** @returns the ways that are named, in the order in which they are always shown */
