@@ -1,6 +1,6 @@
 // 6  result message (PRODUCT_COPY_RESULT) -> copy_chunk and copy_request are completed
 import type { Subscription } from '../src/broker.ts'
-import { recordResult } from '../src/copy/record-result.ts'
+import { recordResults } from '../src/copy/record-result.ts'
 import { parseResultMessage, PRODUCT_COPY_RESULT } from '../src/messages.ts'
 import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
 
@@ -18,10 +18,10 @@ export function consumeCopyResults(parts: CopyResultConsumer): Promise<Subscript
     ...parts,
     logger,
     read: ({ body }) => parseResultMessage(body),
-    async handle(result) {
-      const answer = await recordResult(database, result)
-      logger.debug({ eventId: result.eventId }, answer)
-      if (answer === 'recorded') announce(result.requestId)
+    async handle(results) {
+      const recorded = await recordResults(database, results)
+      logger.debug({ results: results.length, recorded: [...recorded] }, 'recorded')
+      for (const requestId of recorded) announce(requestId)
     },
   })
   return subscriber.subscribe(PRODUCT_COPY_RESULT, COPY_RESULT_GROUP, handle, watch.ready)

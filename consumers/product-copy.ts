@@ -1,25 +1,45 @@
-// 3  chunk message (PRODUCT_COPY) -> one transaction, one copy_result row
-import type { Subscription } from '../src/broker.ts'
-import { answerChunk, giveUpChunk, type ArrivedChunk } from '../src/copy/answer-chunk.ts'
+// 3  chunk messages (PRODUCT_COPY) -> one transaction, a copy_result row for each, which is published (5)
+import type { Publisher, Subscription } from '../src/broker.ts'
+import { answerChunks, giveUpChunk, type ArrivedChunk } from '../src/copy/answer-chunk.ts'
+import { createResultPublisher } from '../src/copy/publish-results.ts'
 import { parseChunkMessage, PRODUCT_COPY } from '../src/messages.ts'
 import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
+import { rememberBrands } from '../src/products/brands.ts'
 
 export const PRODUCT_COPY_GROUP = 'product-copy'
 
-export function consumeProductCopy(parts: ConsumerParts): Promise<Subscription> {
-  const { subscriber, database, watch, newId } = parts
+export interface ProductCopyConsumer extends ConsumerParts {
+  publisher: Publisher
+}
+
+export async function consumeProductCopy(parts: ProductCopyConsumer): Promise<Subscription> {
+  const { subscriber, publisher, database, watch, newId } = parts
   const logger = parts.logger.child({ consumer: PRODUCT_COPY_GROUP })
+  const brands = rememberBrands(database)
+  const results = createResultPublisher(database, publisher)
   const handle = withDeadLetters<ArrivedChunk>({
     ...parts,
     logger,
     read: ({ body, group }) => ({ message: parseChunkMessage(body), body, group }),
-    async handle(chunk) {
-      const { requestId, chunkNo, items } = chunk.message
-      logger.debug({ requestId, chunkNo, items: items.length }, 'begun')
-      const answer = await answerChunk(database, newId, chunk)
-      logger.debug({ requestId, chunkNo }, answer)
+    async handle(chunks) {
+      const names = chunks.map(({ message }) => `${message.requestId}:${message.chunkNo}`)
+      logger.debug({ chunks: names }, 'begun')
+      const written = await answerChunks(database, { newId, brands }, chunks)
+      logger.debug({ chunks: names, written: written.length }, 'answered')
+      await results.publish(written)
     },
     giveUp: (trx, chunk, reason) => giveUpChunk(database, trx, chunk, reason),
   })
-  return subscriber.subscribe(PRODUCT_COPY, PRODUCT_COPY_GROUP, handle, watch.ready)
+  const subscription = await subscriber.subscribe(
+    PRODUCT_COPY,
+    PRODUCT_COPY_GROUP,
+    handle,
+    watch.ready,
+  )
+  return {
+    async stop() {
+      await subscription.stop()
+      await results.stop()
+    },
+  }
 }

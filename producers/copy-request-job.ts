@@ -1,9 +1,17 @@
 // 2  copy_request rows, 20 at a time -> copy_chunk rows -> ordered messages (PRODUCT_COPY)
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Publisher } from '../src/broker.ts'
 import type { ChunkSettings } from '../src/copy/chunks.ts'
-import { expandPage, requestsToExpand } from '../src/copy/expand-request.ts'
+import { expandPage, requestsToExpand, requestsWithRoom } from '../src/copy/expand-request.ts'
 import { completeRequests } from '../src/copy/request-status.ts'
-import { publishWaiting, sendOverdueAgain, type Outbox } from '../src/copy/outbox.ts'
+import {
+  letGo,
+  publishClaimed,
+  publishWaiting,
+  sendOverdueAgain,
+  type Outbox,
+  type OutboxRow,
+} from '../src/copy/outbox.ts'
 import type { Database } from '../src/database.ts'
 import { errorText } from '../src/errors.ts'
 import { PRODUCT_COPY } from '../src/messages.ts'
@@ -11,10 +19,12 @@ import type { DatabaseWatch } from '../src/platform/database-watch.ts'
 import type { Logger } from '../src/platform/logger.ts'
 import { startLoop, type Loop } from '../src/platform/loop.ts'
 
-/** Requests that are taken at a time, one page of each in turn. */
+/** Requests that are looked at together. Each that has room gets one page, and then the next ones do. */
 const REQUESTS = 20
 const MESSAGES_IN_FLIGHT = 64
-const IDLE_MS = 100
+const IDLE_MS = 50
+/** How often to look for chunks that were not sent by whoever made them. */
+const LEFT_MS = 500
 /** How often to look for what a crash has left undone. */
 const SWEEP_MS = 5000
 const OUTBOX: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: PRODUCT_COPY }
@@ -31,20 +41,22 @@ export interface CopyRequestJob {
 
 export function startCopyRequestJob(parts: CopyRequestJob): Loop {
   const { database, publisher, watch, logger } = parts
-  let swept = Number.NEGATIVE_INFINITY
-  const sweep = async () => {
-    if (performance.now() - swept < SWEEP_MS) return
-    swept = performance.now()
+  const sweep = every(SWEEP_MS, async () => {
     await completeRequests(database)
     const overdue = await sendOverdueAgain(database)
     if (overdue > 0) logger.warn({ chunks: overdue }, 'no answer for long, sending again')
-  }
+    return overdue
+  })
+  const sendLeft = every(LEFT_MS, () =>
+    publishWaiting(database, publisher, OUTBOX, MESSAGES_IN_FLIGHT),
+  )
+  const expandNext = inTurn(parts)
   return startLoop('copy-request-job', { logger, watch, idleMs: IDLE_MS }, async () => {
     // First what waits already, so that chunks do not pile up faster than the broker takes them.
-    const sent = await publishWaiting(database, publisher, OUTBOX, MESSAGES_IN_FLIGHT)
+    const sent = await sendLeft()
     if (sent === MESSAGES_IN_FLIGHT) return 'worked'
     await sweep()
-    const { expanded, failure } = await expandRequests(parts)
+    const { expanded, failure } = await expandNext()
     if (sent > 0 || expanded > 0) return 'worked'
     // A request that cannot be expanded slows nobody down; left alone, it is tried ever more rarely.
     if (failure) throw failure
@@ -52,17 +64,66 @@ export function startCopyRequestJob(parts: CopyRequestJob): Loop {
   })
 }
 
-async function expandRequests({ database, settings, announce }: CopyRequestJob) {
+/** Does something at the first call and then once in so many milliseconds, as long as it finds nothing to do. */
+function every(ms: number, work: () => Promise<number>): () => Promise<number> {
+  let last = Number.NEGATIVE_INFINITY
+  return async () => {
+    if (performance.now() - last < ms) return 0
+    const done = await work()
+    if (done === 0) last = performance.now()
+    return done
+  }
+}
+
+interface Expanded {
+  expanded: number
+  failure: Error | undefined
+}
+
+/** Each call goes on where the last one ended, and passes over requests that have no room. */
+function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
+  let after = '0'
+  return async () => {
+    let failure: Error | undefined
+    do {
+      const requests = await requestsToExpand(parts.database, after, REQUESTS)
+      after = requests.length < REQUESTS ? '0' : requests.at(-1)!
+      const done = await expandRequests(parts, requests)
+      if (done.expanded > 0) return done
+      failure ??= done.failure
+      await nextTurn()
+    } while (after !== '0')
+    return { expanded: 0, failure }
+  }
+}
+
+async function expandRequests(parts: CopyRequestJob, requests: string[]): Promise<Expanded> {
+  const { database, settings, announce } = parts
   let expanded = 0
   let failure: Error | undefined
-  for (const requestId of await requestsToExpand(database, REQUESTS)) {
+  for (const requestId of await requestsWithRoom(database, requests, settings)) {
+    let chunks: OutboxRow[]
     try {
-      await expandPage(database, requestId, settings)
-      announce(requestId)
-      expanded++
+      chunks = await expandPage(database, requestId, settings)
     } catch (cause) {
       failure = new Error(`request ${requestId} cannot be expanded: ${errorText(cause)}`, { cause })
+      continue
     }
+    announce(requestId)
+    expanded++
+    await send(parts, chunks)
   }
   return { expanded, failure }
+}
+
+async function send({ database, publisher }: CopyRequestJob, chunks: OutboxRow[]): Promise<void> {
+  for (let start = 0; start < chunks.length; start += MESSAGES_IN_FLIGHT) {
+    const some = chunks.slice(start, start + MESSAGES_IN_FLIGHT)
+    try {
+      await publishClaimed(database, publisher, OUTBOX, some)
+    } catch (error) {
+      await letGo(database, OUTBOX, chunks.slice(start + MESSAGES_IN_FLIGHT))
+      throw error
+    }
+  }
 }

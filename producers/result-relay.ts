@@ -1,17 +1,17 @@
-// 5  committed copy_result rows -> result messages (PRODUCT_COPY_RESULT); dead letters that are redriven -> their topic
+// 5  committed copy_result rows that nobody has published -> result messages (PRODUCT_COPY_RESULT);
+//    dead letters that are redriven -> their topic
 import type { Publisher } from '../src/broker.ts'
 import { publishRedriven } from '../src/copy/dead-letters.ts'
-import { publishWaiting, type Outbox } from '../src/copy/outbox.ts'
+import { publishWaiting } from '../src/copy/outbox.ts'
+import { RESULT_OUTBOX } from '../src/copy/publish-results.ts'
 import type { Database } from '../src/database.ts'
-import { PRODUCT_COPY_RESULT } from '../src/messages.ts'
 import type { DatabaseWatch } from '../src/platform/database-watch.ts'
 import type { Logger } from '../src/platform/logger.ts'
 import { startLoop, type Loop } from '../src/platform/loop.ts'
 
 const MESSAGES_IN_FLIGHT = 64
-const IDLE_MS = 50
+const IDLE_MS = 200
 const REDRIVE_MS = 1000
-const OUTBOX: Outbox = { table: 'copy_result', mark: 'published_at', topic: PRODUCT_COPY_RESULT }
 
 export interface ResultRelay {
   database: Database
@@ -23,7 +23,7 @@ export interface ResultRelay {
 export function startResultRelay(parts: ResultRelay): Loop {
   const { database, publisher, watch, logger } = parts
   const results = startLoop('result-relay', { logger, watch, idleMs: IDLE_MS }, async () => {
-    const sent = await publishWaiting(database, publisher, OUTBOX, MESSAGES_IN_FLIGHT)
+    const sent = await publishWaiting(database, publisher, RESULT_OUTBOX, MESSAGES_IN_FLIGHT)
     return sent > 0 ? 'worked' : 'idle'
   })
   const redriven = startLoop('redrive', { logger, watch, idleMs: REDRIVE_MS }, async () => {

@@ -31,8 +31,9 @@ export interface Subscriber {
    * Delivers a topic's messages to one consumer group, at least once. Subscriptions of one group
    * share its messages; each group gets every message.
    *
-   * A queue has one message in hand at a time. When the handler resolves, the message is done. When
-   * it rejects, the same message comes again after a back-off, and nothing overtakes it in its queue.
+   * Small messages that wait come several at a time, in the order of their queue, which has no others in
+   * hand meanwhile. Those that the handler leaves come again, the first of them after a back-off, and
+   * nothing overtakes it in its queue.
    *
    * @param ready awaited before each message is taken, so that none is while this waits
    */
@@ -44,8 +45,29 @@ export interface Subscriber {
   ): Promise<Subscription>
 }
 
-/** When `stopping` is aborted, a handler that waits for something gives up and rejects. */
-export type Handler = (delivery: Delivery, stopping: AbortSignal) => Promise<void>
+/**
+ * When `stopping` is aborted, a handler that waits for something gives up.
+ * @returns how many of the messages, from the first on, are done; none when it rejects
+ */
+export type Handler = (deliveries: Delivery[], stopping: AbortSignal) => Promise<number>
+
+/** What comes at a time at the most. The bytes are about what one large chunk has, packed. */
+export const MAX_BATCH = { messages: 32, bytes: 16 * 1024 }
+
+/** A handler that is given the messages one at a time, up to the first one that it rejects. */
+export const oneByOne =
+  (handle: (delivery: Delivery, stopping: AbortSignal) => Promise<void>): Handler =>
+  async (deliveries, stopping) => {
+    for (const [done, delivery] of deliveries.entries()) {
+      if (done > 0 && stopping.aborted) return done
+      try {
+        await handle(delivery, stopping)
+      } catch {
+        return done
+      }
+    }
+    return deliveries.length
+  }
 
 export interface Subscription {
   /** Takes no further message, and resolves when those in hand are settled. Loses none. */

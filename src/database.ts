@@ -11,7 +11,7 @@ export interface Database {
   dialect: Dialect
   /**
    * Runs `work` in a READ COMMITTED transaction and commits it; rolls back when `work` throws.
-   * Deadlocks and lock time-outs run the whole of `work` again, a bounded number of times.
+   * Deadlocks and lock time-outs run the whole of `work` again, bounded in number and in time.
    */
   inTransaction<T>(work: (trx: Transaction) => Promise<T>): Promise<T>
   /** Runs reads that all see the same moment. */
@@ -37,7 +37,8 @@ export interface NewProductRow extends KeyClaim {
   model: string
   /** Decimal with at most two places, or null where it is not known. */
   price: string | null
-  attributes: Record<string, unknown>
+  /** An object, as JSON. */
+  attributes: string
   sourceProductId: string | null
 }
 
@@ -61,11 +62,11 @@ export interface Dialect {
   /** @returns false when another product has one of the ids: the transaction must be rolled back */
   insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
   /**
-   * Inserts a row. Waits for another transaction that inserts the same.
-   * @returns false when a unique key of the row is taken: nothing is inserted then, and the
-   *   transaction goes on
+   * Inserts rows. Waits for another transaction that inserts the same.
+   * @returns false when a unique key of one of them is taken: of a single row nothing is inserted then,
+   *   and the transaction goes on; of several some may be, and it must be rolled back
    */
-  insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean>
+  insertUnlessTaken(trx: Transaction, table: string, rows: object[]): Promise<boolean>
   /** SQL for this moment, later by so many milliseconds, on the database's own clock. */
   now(laterMs?: number): Knex.Raw
   /** Whether the transaction may succeed when it is run again from the start. */

@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { ProductCopyError, quoted } from './errors.ts'
+import { pack, PACKED_FROM_BYTES, unpack } from './packing.ts'
 
 /** Chunks for the product-copy consumers; ordered by message group, which is the shard. */
 export const PRODUCT_COPY = 'PRODUCT_COPY'
@@ -107,11 +108,27 @@ const resultValidator = Compile(ResultMessageSchema)
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
 export const parseChunkMessage = (body: string): ChunkMessage =>
-  parse(body, 'product-copy', chunkValidator)
+  parse(body, 'product-copy', 'items', chunkValidator)
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
 export const parseResultMessage = (body: string): ResultMessage =>
-  parse(body, 'product-copy-result', resultValidator)
+  parse(body, 'product-copy-result', 'outcomes', resultValidator)
+
+/** Writes a chunk's message. @param items as JSON */
+export const chunkBody = (head: Omit<ChunkMessage, 'items'>, items: string): string =>
+  write(head, 'items', items)
+
+/** Writes a result's message. */
+export const resultBody = ({ outcomes, ...head }: ResultMessage): string =>
+  write(head, 'outcomes', JSON.stringify(outcomes))
+
+/** A long list travels packed, in a message of version 2. */
+function write(head: object, list: 'items' | 'outcomes', json: string): string {
+  if (json.length >= PACKED_FROM_BYTES) {
+    return JSON.stringify({ ...head, version: 2, packed: pack(json) })
+  }
+  return `${JSON.stringify(head).slice(0, -1)},"${list}":${json}}`
+}
 
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
 export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')
@@ -145,19 +162,38 @@ export function resultMessage(
 function parse<S extends TSchema>(
   body: string,
   type: string,
+  list: 'items' | 'outcomes',
   validator: Validator<Record<never, never>, S>,
 ): Static<S> {
-  const value = parseJson(body)
+  const given = parseJson(body)
+  const value = isPacked(given) ? unpacked(given, list) : given
   if (validator.Check(value)) return value
   const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
   if (givenType !== type) {
     throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)
   }
+  if (version === 2) throw unreadable(`its version is 2, and its packed ${list} are missing`)
   if (version !== 1) {
-    throw unreadable(`its version is ${quoted(version)}; this program reads version 1`)
+    throw unreadable(`its version is ${quoted(version)}; this program reads versions 1 and 2`)
   }
   const [first] = validator.Errors(value)
   throw unreadable(`${first?.instancePath || 'the message'} ${first?.message ?? 'is not valid'}`)
+}
+
+type Packed = Record<string, unknown> & { version: 2; packed: string }
+
+const isPacked = (value: unknown): value is Packed => {
+  const { version, packed } = (value ?? {}) as { version?: unknown; packed?: unknown }
+  return version === 2 && typeof packed === 'string'
+}
+
+/** @returns the message as version 1 has it */
+function unpacked({ packed, ...head }: Packed, list: 'items' | 'outcomes'): unknown {
+  try {
+    return { ...head, version: 1, [list]: unpack(packed) }
+  } catch (cause) {
+    throw unreadable(`its packed ${list} cannot be unpacked`, cause)
+  }
 }
 
 function parseJson(body: string): unknown {

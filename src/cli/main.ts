@@ -38,12 +38,6 @@ Example:
   product-copy copy --from Samsung --to Aurora,Borealis --watch
   product-copy audit`,
   )
-  .configureOutput({
-    outputError: (text, write) => {
-      const line = text.trim().replace(/^error: /, '')
-      write(`product-copy: ${line}; "product-copy --help" shows what there is\n`)
-    },
-  })
   .exitOverride()
   .showSuggestionAfterError(false)
 
@@ -74,6 +68,18 @@ for (const add of [
 ]) {
   add(program, run)
 }
+
+/** Makes wrong use of each command one line, which ends with the help that says what is right. */
+function hintAtHelp(command: Command, name: string): void {
+  command.configureOutput({
+    outputError: (text, write) => {
+      const line = text.trim().replace(/^error: |[.]$/g, '')
+      write(`product-copy: ${line}; "${name} --help" shows what there is\n`)
+    },
+  })
+  for (const part of command.commands) hintAtHelp(part, `${name} ${part.name()}`)
+}
+hintAtHelp(program, program.name())
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') return stopPrinting()

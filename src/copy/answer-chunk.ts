@@ -1,20 +1,18 @@
 import { ProductCopyError } from '../errors.ts'
-import type { Database, NewId, Transaction } from '../database.ts'
+import type { Database, Transaction } from '../database.ts'
 import {
   bodyHash,
   isGivenUp,
+  MAX_CHUNK_SIZE,
   parseChunkMessage,
   parseResultMessage,
+  resultBody,
   resultMessage,
   type ChunkMessage,
   type Outcome,
 } from '../messages.ts'
-import { findBrands } from '../products/brands.ts'
-import { createProducts } from '../products/create-products.ts'
-
-interface StoredResult {
-  content_hash: string
-}
+import { createProducts, type CreateOptions } from '../products/create-products.ts'
+import { claimEnd, type OutboxRow } from './outbox.ts'
 
 /** A chunk as it arrived: what it says, its text, and the message group in which its result is to go. */
 export interface ArrivedChunk {
@@ -23,42 +21,98 @@ export interface ArrivedChunk {
   group: string
 }
 
+type Tools = Pick<CreateOptions, 'newId' | 'brands'>
+
 /**
- * Step 4: creates a chunk's products and writes its result, in one transaction. A chunk that was
- * answered before gets the same answer once more: its result is published again as it stands.
+ * Step 4: creates the products of chunks and writes their results. A chunk is answered in one
+ * transaction; small ones that follow each other share it. A chunk that was answered before gets the
+ * same answer once more: its result waits to be published again as it stands.
  *
- * @throws ProductCopyError `unreadable-message` when another chunk was answered under this name
+ * @returns the results that were written, for the caller to publish: they are claimed for it
+ * @throws ProductCopyError `unreadable-message` when another chunk was answered under this name. What
+ *   came before it is answered.
  */
-export async function answerChunk(
+export async function answerChunks(
   database: Database,
-  newId: NewId,
-  chunk: ArrivedChunk,
-): Promise<'answered' | 'repeated'> {
-  if (await repeatAnswer(database, chunk)) return 'repeated'
-  const { message } = chunk
-  const batch = {
-    items: message.items,
-    policy: message.policy,
-    user: { id: message.userId, name: message.userName },
+  tools: Tools,
+  chunks: ArrivedChunk[],
+): Promise<OutboxRow[]> {
+  const results: OutboxRow[] = []
+  for (const batch of batches(chunks)) {
+    results.push(...(await answerTogether(database, tools, batch)))
   }
-  try {
-    await createProducts(database, batch, {
-      newId,
-      brands: (names) => findBrands(database, names),
-      beforeCommit: async (trx, outcomes) => {
-        if (!(await insertResult(database, trx, chunk, outcomes))) throw new AnsweredMeanwhile()
-      },
-    })
-    return 'answered'
-  } catch (error) {
-    if (!(error instanceof AnsweredMeanwhile)) throw error
-    await repeatAnswer(database, chunk)
-    return 'repeated'
-  }
+  return results
 }
 
-/** The same chunk was in two hands at once, and the other one has committed. */
-class AnsweredMeanwhile extends Error {}
+/** Cuts a list of chunks into those that share a transaction: a strict one stands or falls by itself. */
+function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
+  const all: ArrivedChunk[][] = []
+  let items = 0
+  for (const chunk of chunks) {
+    const { message } = chunk
+    const first = all.at(-1)?.[0]?.message
+    items += message.items.length
+    const fits =
+      first !== undefined &&
+      items <= MAX_CHUNK_SIZE &&
+      first.policy === 'return-existing' &&
+      message.policy === 'return-existing' &&
+      first.userId === message.userId &&
+      first.userName === message.userName
+    if (fits) all.at(-1)!.push(chunk)
+    else {
+      all.push([chunk])
+      items = message.items.length
+    }
+  }
+  return all
+}
+
+/** Answers chunks of the same user and policy in one transaction. */
+async function answerTogether(
+  database: Database,
+  { newId, brands }: Tools,
+  chunks: ArrivedChunk[],
+): Promise<OutboxRow[]> {
+  const { policy, userId, userName } = chunks[0]!.message
+  const items = chunks.flatMap(({ message }) => message.items)
+  let rows: ResultRow[] = []
+  try {
+    await createProducts(
+      database,
+      { items, policy, user: { id: userId, name: userName } },
+      {
+        newId,
+        brands,
+        beforeCommit: async (trx, outcomes) => {
+          rows = resultRows(chunks, outcomes)
+          const claim = { claimed_until: claimEnd(database) }
+          const claimed = rows.map((row) => ({ ...row, ...claim }))
+          const written = await database.dialect.insertUnlessTaken(trx, 'copy_result', claimed)
+          if (!written) throw new Answered()
+        },
+      },
+    )
+    return rows
+  } catch (error) {
+    if (!(error instanceof Answered)) throw error
+  }
+  if (chunks.length === 1) {
+    await repeatAnswer(database, chunks[0]!)
+    return []
+  }
+  const results: OutboxRow[] = []
+  for (const chunk of chunks) {
+    results.push(...(await answerTogether(database, { newId, brands }, [chunk])))
+  }
+  return results
+}
+
+/**
+ * The chunk has an answer, and nothing of this one is committed. That is found out last and not first,
+ * for a message seldom comes twice, and its look-up would be one more round trip for all the others.
+ */
+class Answered extends Error {}
 
 /** Step 4 for a chunk whose attempts are used up: all of its items are `failed`, unless it was answered. */
 export async function giveUpChunk(
@@ -68,25 +122,25 @@ export async function giveUpChunk(
   reason: string,
 ): Promise<void> {
   const outcomes = chunk.message.items.map((): Outcome => ({ outcome: 'failed', reason }))
-  await insertResult(database, trx, chunk, outcomes, 'gave-up')
+  const row = resultRow(chunk, outcomes, 'gave-up')
+  await database.dialect.insertUnlessTaken(trx, 'copy_result', [row])
 }
 
-/** @returns whether the chunk was answered before */
-async function repeatAnswer(database: Database, chunk: ArrivedChunk): Promise<boolean> {
+/** Lets the result of a chunk that was answered before be published once more. */
+async function repeatAnswer(database: Database, chunk: ArrivedChunk): Promise<void> {
   const { requestId, chunkNo } = chunk.message
-  const stored = await findResult(database.knex, requestId, chunkNo)
-  if (!stored) return false
-  if (stored.content_hash !== bodyHash(chunk.body)) {
+  const key = { request_id: requestId, chunk_no: chunkNo }
+  const stored = await database
+    .knex('copy_result')
+    .where(key)
+    .first<{ content_hash: string } | undefined>('content_hash')
+  if (stored && stored.content_hash !== bodyHash(chunk.body)) {
     throw new ProductCopyError(
       'unreadable-message',
       `chunk ${chunkNo} of request ${requestId} was answered before with other content`,
     )
   }
-  await database
-    .knex('copy_result')
-    .where({ request_id: requestId, chunk_no: chunkNo })
-    .update({ published_at: null, claimed_until: null })
-  return true
+  await database.knex('copy_result').where(key).update({ published_at: null, claimed_until: null })
 }
 
 /** Forgets that a chunk was given up, so that the same chunk is handled when it comes again. */
@@ -108,30 +162,28 @@ function readChunk(body: string): ChunkMessage | undefined {
   }
 }
 
-function findResult(
-  knex: Database['knex'],
-  requestId: string,
-  chunkNo: number,
-): Promise<StoredResult | undefined> {
-  return knex('copy_result')
-    .where({ request_id: requestId, chunk_no: chunkNo })
-    .first<StoredResult | undefined>('content_hash')
+interface ResultRow extends OutboxRow {
+  content_hash: string
 }
 
-/** @returns false when the chunk has a result */
-function insertResult(
-  { dialect }: Database,
-  trx: Transaction,
-  chunk: ArrivedChunk,
-  outcomes: Outcome[],
-  end?: 'gave-up',
-): Promise<boolean> {
+/** Gives each of the chunks its part of the outcomes of all. */
+function resultRows(chunks: ArrivedChunk[], outcomes: Outcome[]): ResultRow[] {
+  let from = 0
+  return chunks.map((chunk) => {
+    const to = from + chunk.message.items.length
+    const own = outcomes.slice(from, to)
+    from = to
+    return resultRow(chunk, own)
+  })
+}
+
+function resultRow(chunk: ArrivedChunk, outcomes: Outcome[], end?: 'gave-up'): ResultRow {
   const hash = bodyHash(chunk.body)
-  return dialect.insertUnlessTaken(trx, 'copy_result', {
+  return {
     request_id: chunk.message.requestId,
     chunk_no: chunk.message.chunkNo,
     content_hash: hash,
     message_group: chunk.group,
-    body: JSON.stringify(resultMessage(chunk.message, hash, outcomes, end)),
-  })
+    body: resultBody(resultMessage(chunk.message, hash, outcomes, end)),
+  }
 }

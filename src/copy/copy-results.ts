@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts'
-import type { ChunkMessage, Item, Outcome } from '../messages.ts'
+import { readList } from '../packing.ts'
+import { parseChunkMessage, type Item, type Outcome } from '../messages.ts'
 
 /** One item of a request with what became of it. */
 export type ItemResult = {
@@ -23,8 +24,8 @@ export async function* copyResults(
       .where({ request_id: requestId, chunk_no: chunkNo })
       .first<{ body: string; outcomes: string | null } | undefined>('body', 'outcomes')
     if (!chunk) return
-    const { items } = JSON.parse(chunk.body) as ChunkMessage
-    const outcomes = chunk.outcomes === null ? null : (JSON.parse(chunk.outcomes) as Outcome[])
+    const { items } = parseChunkMessage(chunk.body)
+    const outcomes = chunk.outcomes === null ? null : (readList(chunk.outcomes) as Outcome[])
     for (const [index, given] of items.entries()) {
       item++
       yield itemResult(item, given, outcomes?.[index] ?? { outcome: 'pending' })

@@ -1,10 +1,14 @@
 import type { Database } from '../database.ts'
 import { chunkRows, cutChunks, expandItems, type ChunkRow, type ChunkSettings } from './chunks.ts'
+import { claimEnd, type OutboxRow } from './outbox.ts'
 import { completeRequest, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
 
-/** Items of one page at the most: it is held in memory, and small chunks do not mean small pages. */
-const PAGE_ITEMS = { min: 3600, max: 14_400 }
+/**
+ * Items of one page at the most: it is held in memory, and a request has no more than two of them on
+ * their way, so that what others ask for meanwhile does not wait behind all of it.
+ */
+const PAGE_ITEMS = { min: 1000, max: 14_400 }
 /**
  * How full a page makes the chunks on average. Keys are not spread quite evenly, and a shard that got
  * a few items more than a chunk holds makes two half-empty ones.
@@ -13,35 +17,61 @@ const FILL = 0.9
 /** What one INSERT has at the most, well below what the databases take in one packet. */
 const MAX_INSERT = { rows: 1000, bytes: 4 * 1024 * 1024 }
 
-/** The oldest requests that are not yet wholly in chunks. */
-export async function requestsToExpand(database: Database, limit: number): Promise<string[]> {
+const pageItems = ({ chunkSize, shards }: ChunkSettings): number =>
+  Math.min(Math.max(Math.floor(chunkSize * shards * FILL), PAGE_ITEMS.min), PAGE_ITEMS.max)
+
+/** Requests that are not yet wholly in chunks, the first ones with an id above `after`. */
+export async function requestsToExpand(
+  database: Database,
+  after: string,
+  limit: number,
+): Promise<string[]> {
   return database
     .knex('copy_request')
     .whereNull('expanded_at')
+    .where('id', '>', after)
     .orderBy('id')
     .limit(limit)
     .pluck<string[]>('id')
 }
 
+/** @returns those of the requests that have less than a page of items on its way, without an answer */
+export async function requestsWithRoom(
+  database: Database,
+  ids: string[],
+  settings: ChunkSettings,
+): Promise<string[]> {
+  if (ids.length === 0) return []
+  const rows = await database
+    .knex('copy_chunk')
+    .whereIn('request_id', ids)
+    .whereNull('completed_at')
+    .groupBy('request_id')
+    .select<{ request_id: string }[]>('request_id')
+    .sum<{ request_id: string; items: string }[]>({ items: 'items' })
+  const full = rows.filter(({ items }) => Number(items) >= pageItems(settings))
+  return ids.filter((id) => !full.some(({ request_id }) => request_id === id))
+}
+
 /**
  * Puts the next page of a request's source products into chunks. The chunks and how far the request
  * has come are committed together, and a crash between two pages loses and doubles nothing.
+ *
+ * @returns the chunks, for the caller to publish: they are claimed for it
  */
 export async function expandPage(
   database: Database,
   requestId: string,
   settings: ChunkSettings,
-): Promise<void> {
+): Promise<OutboxRow[]> {
   const request = await database
     .knex('copy_request')
     .where({ id: requestId })
     .whereNull('expanded_at')
     .first<RequestRow | undefined>()
-  if (!request) return
+  if (!request) return []
   const targetBrands = JSON.parse(request.target_brands) as string[]
-  const full = Math.floor(settings.chunkSize * settings.shards * FILL)
-  const pageItems = Math.min(Math.max(full, PAGE_ITEMS.min), PAGE_ITEMS.max)
-  const limit = Math.max(1, Math.floor(pageItems / targetBrands.length))
+  const limit = Math.max(1, Math.floor(pageItems(settings) / targetBrands.length))
   // Read outside of the transaction: the source may be another system, and no lock waits for it.
   const page = await readSourceProducts(
     database,
@@ -53,7 +83,8 @@ export async function expandPage(
   const items = expandItems(page.products, targetBrands, request.name_template)
   const chunks = chunkRows(request, cutChunks(items, settings), request.chunks + 1)
   const ended = page.products.length < limit
-  await database.inTransaction(async (trx) => {
+  const claim = { claimed_until: claimEnd(database) }
+  const moved = await database.inTransaction(async (trx) => {
     const progress = {
       expanded_to_id: page.products.at(-1)?.id ?? request.expanded_to_id,
       last_source_id: page.last,
@@ -62,14 +93,18 @@ export async function expandPage(
       ...(ended ? { expanded_at: database.dialect.now() } : {}),
     }
     // Another job process may have made this very page; then the request stands elsewhere by now.
-    const moved = await trx('copy_request')
+    const changed = await trx('copy_request')
       .where({ id: request.id, expanded_to_id: request.expanded_to_id, chunks: request.chunks })
       .whereNull('expanded_at')
       .update(progress)
-    if (moved !== 1) return
-    for (const slice of slices(chunks)) await trx('copy_chunk').insert(slice)
+    if (changed !== 1) return false
+    for (const slice of slices(chunks)) {
+      await trx('copy_chunk').insert(slice.map((row) => ({ ...row, ...claim })))
+    }
+    return true
   })
   if (ended) await completeRequest(database, request.id)
+  return moved ? chunks : []
 }
 
 function* slices(rows: ChunkRow[]): Generator<ChunkRow[]> {

@@ -4,6 +4,8 @@ import type { Database } from '../database.ts'
 
 /** How long a process may hold a row that it is publishing before another one takes it. */
 const CLAIM_MS = 30_000
+/** When a claim ends that is made now. */
+export const claimEnd = ({ dialect }: Database) => dialect.now(CLAIM_MS)
 /** How long a row rests that the broker refused: it must not keep those behind it waiting. */
 const REFUSED_MS = 2000
 
@@ -18,9 +20,13 @@ export interface Outbox {
   topic: string
 }
 
-interface OutboxRow {
+export interface RowName {
   request_id: string
   chunk_no: number
+}
+
+/** What is published of a row. */
+export interface OutboxRow extends RowName {
   message_group: string
   body: string
 }
@@ -41,15 +47,42 @@ export async function publishWaiting(
   limit: number,
 ): Promise<number> {
   const rows = await claim(database, outbox, limit)
-  if (rows.length === 0) return 0
-  const sent = await Promise.allSettled(rows.map((row) => publisher.publish(message(outbox, row))))
-  const taken = rows.filter((_, index) => sent[index]?.status === 'fulfilled')
-  const refused = rows.filter((_, index) => sent[index]?.status === 'rejected')
-  await update(database, outbox, taken, marked(database, outbox))
-  await update(database, outbox, refused, { claimed_until: database.dialect.now(REFUSED_MS) })
-  const failure = sent.find((result) => result.status === 'rejected')
-  if (failure) throw failure.reason
+  await publishClaimed(database, publisher, outbox, rows)
   return rows.length
+}
+
+/**
+ * Publishes rows that are claimed for the caller, all of them in flight at once.
+ * @throws the first error of the broker; the rows that it took are marked, the others wait
+ */
+export async function publishClaimed(
+  database: Database,
+  publisher: Publisher,
+  outbox: Outbox,
+  rows: OutboxRow[],
+): Promise<void> {
+  const { taken, refused, failure } = await sendAll(publisher, outbox, rows)
+  await markPublished(database, outbox, taken)
+  await letGo(database, outbox, refused)
+  if (failure) throw failure.reason
+}
+
+/** Sends rows, all of them in flight at once. @returns what became of them, and the first refusal */
+export async function sendAll(
+  publisher: Publisher,
+  outbox: Outbox,
+  rows: OutboxRow[],
+): Promise<{
+  taken: OutboxRow[]
+  refused: OutboxRow[]
+  failure: PromiseRejectedResult | undefined
+}> {
+  const sent = await Promise.allSettled(rows.map((row) => publisher.publish(message(outbox, row))))
+  return {
+    taken: rows.filter((_, index) => sent[index]?.status === 'fulfilled'),
+    refused: rows.filter((_, index) => sent[index]?.status === 'rejected'),
+    failure: sent.find((result) => result.status === 'rejected'),
+  }
 }
 
 async function claim(database: Database, outbox: Outbox, limit: number): Promise<OutboxRow[]> {
@@ -68,29 +101,42 @@ async function claim(database: Database, outbox: Outbox, limit: number): Promise
     if (rows.length > 0) {
       await trx(outbox.table)
         .where(oneOf(rows))
-        .update({ claimed_until: dialect.now(CLAIM_MS) })
+        .update({ claimed_until: claimEnd(database) })
     }
     return rows
   })
 }
 
-const marked = ({ knex, dialect }: Database, { table, mark }: Outbox) => ({
-  [mark]: dialect.now(),
-  ...(table === 'copy_chunk' && { sends: knex.raw('sends + 1') }),
-})
+/** Says of claimed rows that the broker has them. */
+export function markPublished(database: Database, outbox: Outbox, rows: RowName[]): Promise<void> {
+  const { knex, dialect } = database
+  return update(database, outbox, rows, {
+    [outbox.mark]: dialect.now(),
+    ...(outbox.table === 'copy_chunk' && { sends: knex.raw('sends + 1') }),
+  })
+}
 
-async function update(database: Database, outbox: Outbox, rows: OutboxRow[], change: object) {
+/** Leaves claimed rows that the broker refused to whoever looks for waiting ones, after a rest. */
+export function letGo(database: Database, outbox: Outbox, rows: RowName[]): Promise<void> {
+  return update(database, outbox, rows, { claimed_until: database.dialect.now(REFUSED_MS) })
+}
+
+async function update(database: Database, outbox: Outbox, rows: RowName[], change: object) {
   if (rows.length === 0) return
-  // Not what was made anew, or is to be published once more, while this was on its way.
-  const claimed = database.knex(outbox.table).whereNotNull('claimed_until')
-  await claimed.where(oneOf(rows)).update(change)
+  // It locks many rows, in an order of the database's own: who records results at this moment may have
+  // some of them. A mark that is lost to a deadlock would send all of them again.
+  await database.inTransaction(async (trx) => {
+    // Not what was made anew, or is to be published once more, while this was on its way.
+    const claimed = trx(outbox.table).whereNotNull('claimed_until')
+    await claimed.where(oneOf(rows)).update(change)
+  })
 }
 
 /**
  * Not as a list of pairs: MySQL compares a bigint with its text as two rounded numbers, but for a
  * column alone against constants. Two requests of one moment could be taken for one.
  */
-const oneOf = (rows: OutboxRow[]) => (where: Knex.QueryBuilder) => {
+const oneOf = (rows: RowName[]) => (where: Knex.QueryBuilder) => {
   for (const { request_id, chunk_no } of rows) void where.orWhere({ request_id, chunk_no })
 }
 

@@ -6,6 +6,7 @@ const PROBLEMS = {
   unauthorized: { status: 401, title: 'Token needed' },
   forbidden: { status: 403, title: 'Not allowed' },
   'not-found': { status: 404, title: 'Not found' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
   timeout: { status: 408, title: 'Timed out' },
   'duplicate-product': { status: 409, title: 'Product exists' },
   'duplicate-products': { status: 409, title: 'Products exist' },

@@ -126,6 +126,10 @@ export const ProductAnswer = Type.Object({
   attributes: Type.Record(Type.String(), Type.Unknown()),
   sourceProductId: nullable('string'),
   deleted: Type.Boolean(),
+  mergedInto: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    description: 'the product that stayed when this one was merged into it',
+  }),
   user: Type.Object({ id: Type.String(), name: Type.String() }),
   createDate: time,
   editTime: time,

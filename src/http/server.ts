@@ -10,6 +10,7 @@ import { answerClientError, answerErrors } from './answer-errors.ts'
 import { addDocs } from './docs.ts'
 import { isLoopback } from './browsers.ts'
 import { limitInHand } from './in-hand.ts'
+import { refuseOtherMethods } from './other-methods.ts'
 import { sendProblem } from './problems.ts'
 import { addBrandRoutes } from './routes/brands.ts'
 import { addCopyRequestRoutes } from './routes/copy-requests.ts'
@@ -122,13 +123,20 @@ async function buildServer(
   checkRequests(app)
   answerErrors(app, parts)
   await addDocs(app)
-  addHealthRoutes(app, parts)
+  await app.register((health: App, _, done) => {
+    const refuseOthers = refuseOtherMethods(health)
+    addHealthRoutes(health, parts)
+    refuseOthers()
+    done()
+  })
   await app.register(async (api: App) => {
     await addAccess(api, parts, access)
     limitInHand(api, maxInHand)
+    const refuseOthers = refuseOtherMethods(api)
     for (const add of [addProductsRoutes, addProductRoutes, addBrandRoutes, addCopyRequestRoutes]) {
       add(api, parts)
     }
+    refuseOthers()
   })
   return app
 }

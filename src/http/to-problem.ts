@@ -95,6 +95,43 @@ function fromValidation(error: ErrorObject, context = 'body'): Problem {
         `${at} is ${quoted(error.data)}; it must be ${String(parentSchema?.['description'])}`,
       )
     default:
-      return invalid(at, `${at} is ${quoted(error.data)}; it ${error.message ?? 'is not valid'}`)
+      return invalid(at, `${at} is ${quoted(error.data)}; it must ${ruleOf(error)}`)
+  }
+}
+
+const TYPES: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+  null: 'null',
+}
+const either = new Intl.ListFormat('en-GB', { type: 'disjunction' })
+
+/** What a value must do to fit the keyword of the schema that it does not fit. */
+function ruleOf({ keyword, params }: ErrorObject): string {
+  const limit = Number(params['limit'])
+  const count = (what: string) => `${limit} ${what}${limit === 1 ? '' : 's'}`
+  switch (keyword) {
+    case 'type':
+      return `be ${either.format([params['type']].flat().map((type) => TYPES[String(type)]!))}`
+    case 'minimum':
+      return `be at least ${limit}`
+    case 'maximum':
+      return `be at most ${limit}`
+    case 'minLength':
+      return `have at least ${count('character')}`
+    case 'maxLength':
+      return `have at most ${count('character')}`
+    case 'minItems':
+      return `have at least ${count('item')}`
+    case 'maxItems':
+      return `have at most ${count('item')}`
+    case 'minProperties':
+      return `have at least ${count('field')}`
+    default:
+      return 'be what the schema at /docs says'
   }
 }

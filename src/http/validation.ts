@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Ajv } from 'ajv'
 import type { FastifyRequest } from 'fastify'
-import { quoted } from '../errors.ts'
+import { errorText, quoted } from '../errors.ts'
 import type { App } from './app.ts'
 import { invalid, type Problem } from './problems.ts'
 
@@ -45,6 +45,18 @@ function takeJsonAlone(app: App): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // Else wrong bytes would become other characters without a word.
     if (!isUtf8(body as Buffer)) return done(invalid('body', 'the body is not UTF-8'))
-    void parse(request, body.toString(), done)
+    const text = body.toString()
+    void parse(request, text, (error, value) => done(error && jsonProblem(text), value))
   })
+}
+
+/** Why the framework's parser did not take a text: it does not say. */
+function jsonProblem(text: string): Problem {
+  if (text === '') return invalid('body', 'the body is empty; it must be JSON')
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    return invalid('body', `the body is not valid JSON: ${errorText(error)}`)
+  }
+  return invalid('body', 'the body has a field "__proto__" or "constructor", which is not allowed')
 }

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
+import {
+  MAX_BATCH,
+  type Broker,
+  type Handler,
+  type OutgoingMessage,
+  type Subscription,
+} from '../broker.ts'
 import { backoff } from './pause.ts'
 
 export interface MemoryBrokerOptions {
@@ -50,10 +56,22 @@ interface Queue {
   messages: OutgoingMessage[]
   /** Deliveries of the first message so far. */
   attempts: number
-  /** Whether the first message is in hand, or waits for its next attempt. */
+  /** Whether the first messages are in hand, or the first one waits for its next attempt. */
   busy: boolean
   /** Publishers that wait for room, in the order in which they came. */
   waiting: { message: OutgoingMessage; settle: (error?: Error) => void }[]
+}
+
+/** As many small ones as make a batch; the one that failed by itself. */
+function firstMessages({ messages, attempts }: Queue): OutgoingMessage[] {
+  const batch = messages.slice(0, 1)
+  let bytes = batch[0]!.body.length
+  for (const message of attempts > 1 ? [] : messages.slice(1, MAX_BATCH.messages)) {
+    bytes += message.body.length
+    if (bytes > MAX_BATCH.bytes) break
+    batch.push(message)
+  }
+  return batch
 }
 
 interface Member {
@@ -129,19 +147,18 @@ class ConsumerGroup {
     return this.#queues[hash % this.#queues.length]!
   }
 
-  /** Gives the queue's first message to the next member in turn, unless it has one in hand. */
+  /** Gives the queue's first messages to the next member in turn, unless it has some in hand. */
   #deliver(queue: Queue): void {
-    const message = queue.messages[0]
-    if (queue.busy || !message || this.#closed) return
+    if (queue.busy || queue.messages.length === 0 || this.#closed) return
     const member = this.#members[this.#turn++ % this.#members.length]
     if (!member) return
     queue.busy = true
-    const settled = this.#settle(queue, message, member)
+    const settled = this.#settle(queue, member)
     member.inHand.add(settled)
     void settled.then(() => member.inHand.delete(settled))
   }
 
-  async #settle(queue: Queue, message: OutgoingMessage, member: Member): Promise<void> {
+  async #settle(queue: Queue, member: Member): Promise<void> {
     const stopping = member.stopping.signal
     // In a later turn of the event loop: the embedded database answers without one, and timers and
     // signals would wait until the last message is handled.
@@ -154,24 +171,28 @@ class ConsumerGroup {
       return this.#deliver(queue)
     }
     queue.attempts++
-    try {
-      await member.handle({ ...message, attempt: queue.attempts }, stopping)
-      this.#done(queue)
-    } catch {
-      this.#retryLater(queue)
+    const batch = firstMessages(queue)
+    const deliveries = batch.map((message, at) => ({
+      ...message,
+      attempt: at === 0 ? queue.attempts : 1,
+    }))
+    const done = await member.handle(deliveries, stopping).catch(() => 0)
+    this.#remove(queue, done)
+    if (done === batch.length) {
+      queue.busy = false
+      return this.#deliver(queue)
     }
+    if (done > 0) queue.attempts = 1
+    this.#retryLater(queue)
   }
 
-  #done(queue: Queue): void {
-    queue.messages.shift()
-    queue.attempts = 0
-    queue.busy = false
-    const waiting = queue.waiting.shift()
-    if (waiting) {
-      queue.messages.push(waiting.message)
-      waiting.settle()
+  #remove(queue: Queue, done: number): void {
+    queue.messages.splice(0, done)
+    if (done > 0) queue.attempts = 0
+    for (const { message, settle } of queue.waiting.splice(0, done)) {
+      queue.messages.push(message)
+      settle()
     }
-    this.#deliver(queue)
   }
 
   #retryLater(queue: Queue): void {

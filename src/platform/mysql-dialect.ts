@@ -59,7 +59,7 @@ function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Pr
     row.name,
     row.model,
     row.price,
-    JSON.stringify(row.attributes),
+    row.attributes,
     row.sourceProductId,
     user.id,
     user.name,
@@ -77,8 +77,8 @@ function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Pr
 const insertRows = (trx: Transaction, sql: string, rows: unknown[][]): Promise<boolean> =>
   unlessTaken(trx.raw(sql, [rows as unknown as Knex.RawBinding]))
 
-const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promise<boolean> =>
-  unlessTaken(trx(table).insert(row))
+const insertUnlessTaken = (trx: Transaction, table: string, rows: object[]): Promise<boolean> =>
+  unlessTaken(trx(table).insert(rows))
 
 /** After a duplicate the statement is undone, and the transaction is still open. */
 async function unlessTaken(insert: PromiseLike<unknown>): Promise<boolean> {

@@ -67,18 +67,22 @@ async function insertProducts(
   const inserted = await trx.raw<{ rowCount: number }>(
     `insert into product
        (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
-     select p.*, ?, ?
+     select id, brand_id, name, model, price, attributes::jsonb, source_product_id, ?, ?
        from json_to_recordset(?::text::json) as p (id bigint, brand_id bigint, name text,
-         model text, price numeric, attributes jsonb, source_product_id bigint)
+         model text, price numeric, attributes text, source_product_id bigint)
      on conflict do nothing`,
     [user.id, user.name, JSON.stringify(values)],
   )
   return inserted.rowCount === rows.length
 }
 
-async function insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean> {
-  const inserted: unknown = await trx(table).insert(row).onConflict().ignore()
-  return (inserted as { rowCount: number }).rowCount === 1
+async function insertUnlessTaken(
+  trx: Transaction,
+  table: string,
+  rows: object[],
+): Promise<boolean> {
+  const inserted: unknown = await trx(table).insert(rows).onConflict().ignore()
+  return (inserted as { rowCount: number }).rowCount === rows.length
 }
 
 const now =

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Delivery, Handler } from '../broker.ts'
+import { MAX_BATCH, type Delivery, type Handler } from '../broker.ts'
 import { errorText } from '../errors.ts'
 import { backoff, pause } from './pause.ts'
 import type { FaultLog } from './fault-log.ts'
@@ -7,8 +7,8 @@ import type { Logger } from './logger.ts'
 
 /** One consumer group's messages of one topic, as a broker gives them out that hides what is in hand. */
 export interface MessageSource<M> {
-  /** Waits a few seconds for a message. It stays hidden from others for `HIDDEN_MS`. */
-  receive(): Promise<M | undefined>
+  /** Waits a few seconds for up to `max` messages. They stay hidden from others for `HIDDEN_MS`. */
+  receive(max: number): Promise<M[]>
   toDelivery(message: M): Delivery
   /** Hides the message for so many milliseconds from now. */
   hide(message: M, ms: number): Promise<void>
@@ -22,6 +22,11 @@ const HIDE_AGAIN_MS = 3000
 const RETRY_MS = { first: 1000, longest: 30_000 }
 const RELEASE_MS = 100
 const FAULT_PAUSE_MS = { first: 200, longest: 5000 }
+/**
+ * After a failure all loops ask for one message at a time, until the one that failed has come again: those
+ * behind it would use up attempts with it. A call that waits for a message lasts 5 s.
+ */
+const CAREFUL_MS = 6000
 const ACKNOWLEDGE = { attempts: 3, pauseMs: 300 }
 
 export interface ReceiveOptions<M> {
@@ -40,12 +45,13 @@ export interface ReceiveLoops {
   ended: Promise<void>
 }
 
-/** Receives and handles messages in a number of loops, one message at a time in each. */
+/** Receives and handles messages in a number of loops, some small ones or a large one at a time in each. */
 export function startReceiveLoops<M>(options: ReceiveOptions<M>): ReceiveLoops {
   const stopping = new AbortController()
-  const inHand = new Set<Promise<void>>()
+  const inHand = new Set<Promise<unknown>>()
+  const care = { until: 0 }
   const running = Array.from({ length: options.loops }, () =>
-    receiveLoop(options, inHand, stopping.signal),
+    receiveLoop(options, inHand, care, stopping.signal),
   )
   return {
     async stop() {
@@ -58,24 +64,33 @@ export function startReceiveLoops<M>(options: ReceiveOptions<M>): ReceiveLoops {
 
 async function receiveLoop<M>(
   options: ReceiveOptions<M>,
-  inHand: Set<Promise<void>>,
+  inHand: Set<Promise<unknown>>,
+  care: { until: number },
   stopping: AbortSignal,
 ): Promise<void> {
   const { source, ready, fault } = options
   let failures = 0
+  let max = 1
   while (!stopping.aborted) {
     try {
       await ready?.(stopping)
-      const message = await source.receive()
+      const messages = await source.receive(performance.now() < care.until ? 1 : max)
       failures = 0
       fault.worked()
-      if (!message) continue
+      if (messages.length === 0) continue
+      const deliveries = messages.map((message) => source.toDelivery(message))
       // What comes after the stop is for another process, which may have it at once.
       const settled = stopping.aborted
-        ? source.hide(message, RELEASE_MS)
-        : settle(options, message, stopping)
+        ? release(source, messages).then(() => 0)
+        : settle(options, messages, deliveries, stopping)
       inHand.add(settled)
-      await settled.finally(() => inHand.delete(settled))
+      const done = await settled.finally(() => inHand.delete(settled))
+      if (done === messages.length) max = nextMax(max, deliveries)
+      else {
+        max = 1
+        const rest = backoff(RETRY_MS, deliveries[done]!.attempt)
+        care.until = Math.max(care.until, performance.now() + rest + CAREFUL_MS)
+      }
     } catch (error) {
       if (stopping.aborted) return
       fault.failed(error)
@@ -84,33 +99,52 @@ async function receiveLoop<M>(
   }
 }
 
-async function settle<M>(options: ReceiveOptions<M>, message: M, stopping: AbortSignal) {
+/** How many messages to ask for: it grows while they are small. */
+function nextMax(max: number, deliveries: Delivery[]): number {
+  const largest = Math.max(...deliveries.map(({ body }) => body.length))
+  const fitting = Math.floor(MAX_BATCH.bytes / Math.max(1, largest))
+  return Math.max(1, Math.min(2 * max, fitting, MAX_BATCH.messages))
+}
+
+/** @returns how many of the messages are done */
+async function settle<M>(
+  options: ReceiveOptions<M>,
+  messages: M[],
+  deliveries: Delivery[],
+  stopping: AbortSignal,
+): Promise<number> {
   const { source, handle } = options
-  const delivery = source.toDelivery(message)
-  const hiding = keepHidden(options, message)
-  try {
-    await handle(delivery, stopping)
-  } catch {
-    // The handler has logged why. Its queue waits for it.
-    await hiding.end()
-    const rest = stopping.aborted ? RELEASE_MS : backoff(RETRY_MS, delivery.attempt)
-    return source.hide(message, rest)
-  }
+  const hiding = keepHidden(options, messages)
+  // The handler has logged why it failed.
+  const done = await handle(deliveries, stopping).catch(() => 0)
   await hiding.end()
-  await acknowledge(source, message)
+  const [failed, ...behind] = messages.slice(done)
+  const settling = messages.slice(0, done).map((message) => acknowledge(source, message))
+  if (failed !== undefined) {
+    // Its queue waits for it.
+    const rest = stopping.aborted ? RELEASE_MS : backoff(RETRY_MS, deliveries[done]!.attempt)
+    settling.push(source.hide(failed, rest), release(source, behind))
+  }
+  const settled = await Promise.allSettled(settling)
+  for (const one of settled) if (one.status === 'rejected') throw one.reason
+  return done
+}
+
+async function release<M>(source: MessageSource<M>, messages: M[]): Promise<void> {
+  await Promise.all(messages.map((message) => source.hide(message, RELEASE_MS)))
 }
 
 /**
- * Hides a message again and again while it is in hand. Where that fails for too long, somebody else
- * is given it too: the handler has to bear that anyway.
+ * Hides messages again and again while they are in hand. Where that fails for too long, somebody else
+ * is given them too: the handler has to bear that anyway.
  */
-function keepHidden<M>({ source, logger }: ReceiveOptions<M>, message: M) {
+function keepHidden<M>({ source, logger }: ReceiveOptions<M>, messages: M[]) {
+  const notHidden = (error: unknown) =>
+    logger.debug({ err: errorText(error) }, 'a message in hand could not be kept hidden')
   const ended = new AbortController()
   const running = (async () => {
     while (await pause(HIDE_AGAIN_MS, ended.signal)) {
-      await source.hide(message, HIDDEN_MS).catch((error: unknown) => {
-        logger.debug({ err: errorText(error) }, 'a message in hand could not be kept hidden')
-      })
+      await Promise.all(messages.map((message) => source.hide(message, HIDDEN_MS).catch(notHidden)))
     }
   })()
   return {

@@ -70,7 +70,7 @@ async function subscribe(
   const logger = options.logger.child({ consumerGroup: options.prefix + consumerGroup })
   const receiving = startReceiveLoops<MessageView>({
     source: {
-      receive: async () => (await client.receive(1, HIDDEN_MS))[0],
+      receive: (max) => client.receive(max, HIDDEN_MS),
       toDelivery: ({ messageGroup, body, deliveryAttempt = 1 }) => ({
         topic,
         group: usableGroup(messageGroup),

@@ -4,29 +4,38 @@ import type { Database, Dialect, Transaction } from '../database.ts'
 
 /** How often a transaction is run at the most, when it keeps meeting deadlocks and lock time-outs. */
 const MAX_ATTEMPTS = 10
+/** After so long it is not run again: who waits for a lock that somebody keeps is told so. */
+const RETRY_MS = 20_000
 const BACKOFF_MS = { first: 5, longest: 500 }
 
 /**
- * The one place where transactions are retried: the whole of them, a bounded number of times, with
+ * The one place where transactions are retried: the whole of them, bounded in number and in time, with
  * jitter. knex rolls back whatever throws, a lock time-out too, after which MySQL would go on.
+ *
+ * @param retryMs milliseconds from the first attempt's beginning in which another one may begin
  */
 export function transactions(
   knex: Knex,
   dialect: Pick<Dialect, 'isRetryable'>,
+  retryMs = RETRY_MS,
 ): Pick<Database, 'inTransaction' | 'inSnapshot'> {
   return {
     async inTransaction(work) {
+      const started = performance.now()
       for (let attempt = 1; ; attempt++) {
         try {
-          return await runOnce(knex, work, 'read committed')
+          // Every session is READ COMMITTED from its start; to say so again is one more round trip.
+          return await runOnce(knex, work, {})
         } catch (error) {
-          if (attempt === MAX_ATTEMPTS || !dialect.isRetryable(error)) throw error
-          await sleep(backoff(attempt))
+          const pause = backoff(attempt)
+          const late = performance.now() - started + pause > retryMs
+          if (attempt === MAX_ATTEMPTS || late || !dialect.isRetryable(error)) throw error
+          await sleep(pause)
         }
       }
     },
     // Not `readOnly`: knex leaves out the comma that MySQL wants there.
-    inSnapshot: (work) => runOnce(knex, work, 'repeatable read'),
+    inSnapshot: (work) => runOnce(knex, work, { isolationLevel: 'repeatable read' }),
   }
 }
 
@@ -34,7 +43,7 @@ export function transactions(
 async function runOnce<T>(
   knex: Knex,
   work: (trx: Transaction) => Promise<T>,
-  isolationLevel: Knex.IsolationLevels,
+  config: Knex.TransactionConfig,
 ): Promise<T> {
   let failure: { error: unknown } | undefined
   const remembering = (trx: Transaction) =>
@@ -43,7 +52,7 @@ async function runOnce<T>(
       throw error
     })
   try {
-    return await knex.transaction(remembering, { isolationLevel })
+    return await knex.transaction(remembering, config)
   } catch (error) {
     throw failure ? failure.error : error
   }

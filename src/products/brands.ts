@@ -25,6 +25,29 @@ export async function findBrands(database: Database, names: Iterable<string>): P
   return new Map(rows.map((row) => [row.name_key, { id: row.id, name: row.name }]))
 }
 
+/** A brand is never changed or removed by this program; where somebody else does, it is seen after this time. */
+const KEPT_MS = 10_000
+const MAX_KEPT = 10_000
+
+/** @returns a `findBrands` that remembers what it has found for a short while */
+export function rememberBrands(database: Database): (names: Iterable<string>) => Promise<Brands> {
+  let known: Brands = new Map()
+  let since = 0
+  return async (names) => {
+    if (performance.now() - since > KEPT_MS || known.size > MAX_KEPT) {
+      known = new Map()
+      since = performance.now()
+    }
+    const missing = [...names].filter((name) => !known.has(canonicalText(name)))
+    if (missing.length > 0) {
+      const kept = known
+      for (const [key, brand] of await findBrands(database, missing)) kept.set(key, brand)
+      return kept
+    }
+    return known
+  }
+}
+
 /** How often the brands are looked for and created; more than twice only when an id is taken. */
 const MAX_ROUNDS = 5
 
@@ -52,7 +75,7 @@ export async function ensureBrands(
       // Another writer may create the same brand at this moment: the first row stays, and is read back.
       for (const [key, name] of missing) {
         const row = { id: newId(), name, name_key: key }
-        await database.dialect.insertUnlessTaken(trx, 'brand', row)
+        await database.dialect.insertUnlessTaken(trx, 'brand', [row])
       }
     })
   }

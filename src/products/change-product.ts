@@ -45,7 +45,7 @@ export async function changeProduct(
         name: next.name,
         model: next.model,
         ...(change.price !== undefined && { price: next.price }),
-        ...(change.attributes !== undefined && { attributes: JSON.stringify(next.attributes) }),
+        ...(change.attributes !== undefined && { attributes: next.attributes }),
         edit_time: database.dialect.now(),
       })
     return 'done'

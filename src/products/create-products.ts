@@ -2,7 +2,7 @@ import { quoted } from '../errors.ts'
 import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
 import type { DuplicatePolicy, Item, Outcome } from '../messages.ts'
 import type { Brands } from './brands.ts'
-import { canonicalText, keyText } from './product-key.ts'
+import { canonicalText, compareKeys, keyText } from './product-key.ts'
 import { claimKeys, findOwners, Taken, untilSettled } from './product-unique.ts'
 import { readProduct, userProblem, type ReadProduct } from './read-product.ts'
 
@@ -30,6 +30,13 @@ interface Candidate {
   brandId: string
 }
 
+/** The items of a batch that was read: those that can never succeed have their outcome now. */
+interface ReadBatch {
+  outcomes: (Outcome | undefined)[]
+  /** By their keys. */
+  candidates: Candidate[]
+}
+
 /**
  * Creates the products of a batch in one transaction, each unless a live product holds its key. This
  * is the only way into `product`.
@@ -43,35 +50,43 @@ export async function createProducts(
   batch: Batch,
   options: CreateOptions,
 ): Promise<Outcome[]> {
-  const { rejected, candidates } = await readBatch(batch, options)
-  const keys = candidates.map(({ product }) => product.key)
-  return untilSettled(() =>
+  const read = await readBatch(batch, options)
+  return untilSettled((round) =>
     database.inTransaction(async (trx) => {
+      // Most keys are free, and to claim them tells so by itself; where one is not, we look first.
+      const look = round > 1 || batch.policy === 'fail'
+      const keys = look ? read.candidates.map(({ product }) => product.key) : []
       const owners = await findOwners(database, trx, keys)
-      const decided = decide(batch, options.newId, rejected, candidates, owners)
-      const winners = await insert(database, trx, decided.rows, batch)
-      const outcomes = decided.outcomes.map((outcome) => withWinner(outcome, winners))
+      const outcomes = await create(
+        database,
+        trx,
+        batch,
+        decide(batch, read, owners, options.newId),
+      )
       await options.beforeCommit?.(trx, outcomes)
       return outcomes
     }),
   )
 }
 
-/**
- * Inserts the rows whose keys are still free.
- * @returns the winners' ids, by the ids of the rows whose keys were taken in between
- */
-async function insert(
+/** What is to become of a batch, if nobody takes one of its keys in between. */
+interface Decided {
+  outcomes: Outcome[]
+  rows: NewProductRow[]
+}
+
+/** @throws Taken when the batch has to be decided again */
+async function create(
   database: Database,
   trx: Transaction,
-  rows: NewProductRow[],
   { policy, user }: Batch,
-): Promise<Map<string, string>> {
+  { outcomes, rows }: Decided,
+): Promise<Outcome[]> {
   const winners = await claimKeys(database, trx, rows, user)
   if (winners.size > 0 && policy === 'fail') throw new Taken()
-  const won = rows.filter(({ id }) => !winners.has(id))
+  const won = winners.size === 0 ? rows : rows.filter(({ id }) => !winners.has(id))
   if (won.length > 0 && !(await database.dialect.insertProducts(trx, won, user))) throw new Taken()
-  return winners
+  return outcomes.map((outcome) => withWinner(outcome, winners))
 }
 
 function withWinner(outcome: Outcome, winners: Map<string, string>): Outcome {
@@ -79,74 +94,78 @@ function withWinner(outcome: Outcome, winners: Map<string, string>): Outcome {
   return winner === undefined ? outcome : { outcome: 'existing', id: winner }
 }
 
-/** Reads the items. What can never succeed has its outcome now; the rest are candidates. */
-async function readBatch(
-  batch: Batch,
-  options: CreateOptions,
-): Promise<{ rejected: Map<number, Outcome>; candidates: Candidate[] }> {
-  const rejected = new Map<number, Outcome>()
-  const products: { index: number; product: ReadProduct }[] = []
+async function readBatch(batch: Batch, options: CreateOptions): Promise<ReadBatch> {
   const badUser = userProblem(batch.user)
-  for (const [index, item] of batch.items.entries()) {
-    const product = badUser === undefined ? readProduct(item) : { reason: badUser }
-    if ('reason' in product) rejected.set(index, { outcome: 'rejected', reason: product.reason })
-    else products.push({ index, product })
-  }
-  const brands = await options.brands(new Set(products.map(({ product }) => product.brand)))
+  const products = batch.items.map((item) =>
+    badUser === undefined ? readProduct(item) : { reason: badUser },
+  )
+  const names = new Set<string>()
+  for (const product of products) if (!('reason' in product)) names.add(product.brand)
+  const brands = await options.brands(names)
+  const outcomes: (Outcome | undefined)[] = []
   const candidates: Candidate[] = []
-  for (const { index, product } of products) {
-    const brand = brands.get(canonicalText(product.brand))
-    if (brand) candidates.push({ index, product, brandId: brand.id })
-    else
-      rejected.set(index, { outcome: 'rejected', reason: `unknown brand ${quoted(product.brand)}` })
+  for (const [index, product] of products.entries()) {
+    const brand = 'reason' in product ? undefined : brands.get(canonicalText(product.brand))
+    if ('reason' in product) outcomes[index] = { outcome: 'rejected', reason: product.reason }
+    else if (brand) candidates.push({ index, product, brandId: brand.id })
+    else {
+      outcomes[index] = { outcome: 'rejected', reason: `unknown brand ${quoted(product.brand)}` }
+    }
   }
-  return { rejected, candidates }
+  // Equal keys stand beside each other, in the order of their items, of which the first one is created.
+  candidates.sort((a, b) => compareKeys(a.product.key, b.product.key))
+  return { outcomes, candidates }
 }
 
-/** Gives each item its outcome, as the database stands, and says which rows that takes. */
+/** Written out: to spread a thousand of them takes as long as to read them. */
+const newRow = (id: string, brandId: string, product: ReadProduct): NewProductRow => ({
+  id,
+  brandId,
+  key: product.key,
+  name: product.name,
+  model: product.model,
+  price: product.price,
+  attributes: product.attributes,
+  sourceProductId: product.sourceProductId,
+})
+
+/** @param owners who is known to hold some of the keys */
 function decide(
-  batch: Batch,
-  newId: NewId,
-  rejected: Map<number, Outcome>,
-  candidates: Candidate[],
+  { policy }: Batch,
+  read: ReadBatch,
   owners: Map<string, string>,
-): { outcomes: Outcome[]; rows: NewProductRow[] } {
-  const outcomes = new Map(rejected)
+  newId: NewId,
+): Decided {
+  const outcomes = [...read.outcomes]
   const rows: NewProductRow[] = []
-  const mine = new Map<string, string>()
-  let duplicates = false
-  for (const { index, product, brandId } of candidates) {
-    const key = keyText(product.key)
-    const existing = owners.get(key) ?? mine.get(key)
+  for (const { index, product, brandId } of read.candidates) {
+    const { key } = product
+    const before = rows.at(-1)
+    const mine = before && compareKeys(before.key, key) === 0 ? before.id : undefined
+    const existing = mine ?? (owners.size > 0 ? owners.get(keyText(key)) : undefined)
     if (existing !== undefined) {
-      duplicates = true
-      outcomes.set(index, { outcome: 'existing', id: existing })
+      outcomes[index] = { outcome: 'existing', id: existing }
       continue
     }
     const id = newId()
-    mine.set(key, id)
-    outcomes.set(index, { outcome: 'created', id })
-    rows.push({ ...product, id, brandId })
+    outcomes[index] = { outcome: 'created', id }
+    rows.push(newRow(id, brandId, product))
   }
-  if (duplicates && batch.policy === 'fail') {
-    refuse(outcomes, new Set(owners.values()))
-    return { outcomes: inOrder(batch, outcomes), rows: [] }
+  const decided = outcomes as Outcome[]
+  const duplicates = rows.length < read.candidates.length
+  if (duplicates && policy === 'fail') {
+    return { outcomes: refused(decided, new Set(owners.values())), rows: [] }
   }
-  return { outcomes: inOrder(batch, outcomes), rows }
+  return { outcomes: decided, rows }
 }
 
-/** Strict policy: nothing of a batch with a duplicate is written, and each item is told its part. */
-function refuse(outcomes: Map<number, Outcome>, live: Set<string>) {
-  for (const [index, outcome] of outcomes) {
-    if (outcome.outcome === 'created') {
-      outcomes.set(index, { outcome: 'failed', reason: BATCH_REFUSED })
-    } else if (outcome.outcome === 'existing') {
-      // An item that repeats an earlier one of its batch names no product: none was created.
-      const existingId = live.has(outcome.id) ? { existingId: outcome.id } : {}
-      outcomes.set(index, { outcome: 'rejected', reason: DUPLICATE_ERROR, ...existingId })
-    }
-  }
+/** Nothing of a strict batch with a duplicate is written, and each item is told its part. */
+function refused(outcomes: Outcome[], live: Set<string>): Outcome[] {
+  return outcomes.map((outcome) => {
+    if (outcome.outcome === 'created') return { outcome: 'failed', reason: BATCH_REFUSED }
+    if (outcome.outcome !== 'existing') return outcome
+    // An item that repeats an earlier one of its batch names no product: none was created.
+    const existingId = live.has(outcome.id) ? { existingId: outcome.id } : {}
+    return { outcome: 'rejected', reason: DUPLICATE_ERROR, ...existingId }
+  })
 }
-
-const inOrder = (batch: Batch, outcomes: Map<number, Outcome>): Outcome[] =>
-  batch.items.map((_, index) => outcomes.get(index)!)

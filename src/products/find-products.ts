@@ -18,6 +18,8 @@ export interface Product {
   /** The product of which it is a copy, or null. */
   sourceProductId: string | null
   deleted: boolean
+  /** The product of the same key that stayed when `merge` deleted this one, or null. */
+  mergedInto: string | null
   /** Who created it. */
   user: User
   createDate: Date
@@ -74,6 +76,7 @@ interface ProductRow {
   attributes: string
   source_product_id: string | null
   delete_status: number
+  merged_into: string | null
   user_id: string
   user_name: string
   create_date: Date
@@ -94,6 +97,7 @@ const toProduct = (row: ProductRow): Product => ({
   attributes: JSON.parse(row.attributes) as Product['attributes'],
   sourceProductId: row.source_product_id,
   deleted: row.delete_status !== 0,
+  mergedInto: row.merged_into,
   user: { id: row.user_id, name: row.user_name },
   createDate: row.create_date,
   editTime: row.edit_time,

@@ -19,8 +19,8 @@ export const KEEP = ['oldest', 'newest'] as const
 /** By the date of creation, in milliseconds, then by id. */
 export type Keep = (typeof KEEP)[number]
 
-/** What is to become of a group. */
-export interface PlannedMerge {
+/** What is to become of a group, or has become of as much of it as one transaction takes. */
+export interface Merge {
   key: ProductKey
   kept: ReportedProduct
   /** The others, the one that holds the key first. */
@@ -32,11 +32,11 @@ export async function* planMerges(
   database: Database,
   found: Leftovers,
   keep: Keep,
-): AsyncGenerator<PlannedMerge> {
+): AsyncGenerator<Merge> {
   for await (const group of readGroups(database.knex, found)) yield plan(group, keep)
 }
 
-function plan({ key, owner, duplicates }: DuplicateGroup, keep: Keep): PlannedMerge {
+function plan({ key, owner, duplicates }: DuplicateGroup, keep: Keep): Merge {
   const all = [owner, ...duplicates]
   const kept = all.reduce((best, one) => (isOlder(one, best) === (keep === 'oldest') ? one : best))
   return { key, kept, merged: all.filter((one) => one !== kept) }
@@ -53,38 +53,25 @@ const time = ({ createDate }: ReportedProduct): number => {
   return Number.isFinite(ms) ? ms : -Infinity
 }
 
-/** A part of a group, as much of it as one transaction takes. */
-interface Portion {
-  key: ProductKey
-  kept: string
-  merged: string[]
-}
-
 /**
  * Deletes the products that are not kept, logically, in small transactions; `merged_into` names the one
  * that is. A group is complete after a kill at any moment, or it is found again: run it again. What
- * was renamed or deleted since it was found is left alone.
- *
- * @returns how many products were merged into others
+ * was renamed or deleted since it was found is left alone. It goes on as what it yields is taken.
  */
-export async function mergeAll(
+export async function* mergeAll(
   database: Database,
-  plans: AsyncIterable<PlannedMerge>,
-  onMerged: (merged: number) => void,
-): Promise<number> {
-  let merged = 0
+  plans: AsyncIterable<Merge>,
+): AsyncGenerator<Merge> {
   for await (const portions of batches(plans)) {
-    merged += await untilSettled(() =>
+    yield* await untilSettled(() =>
       database.inTransaction((trx) => mergePortions(database, trx, portions)),
     )
-    onMerged(merged)
   }
-  return merged
 }
 
 /** Never two portions of one group in a batch: a full one is a batch of its own. */
-async function* batches(plans: AsyncIterable<PlannedMerge>): AsyncGenerator<Portion[]> {
-  let batch: Portion[] = []
+async function* batches(plans: AsyncIterable<Merge>): AsyncGenerator<Merge[]> {
+  let batch: Merge[] = []
   let size = 0
   for await (const { key, kept, merged } of plans) {
     for (const some of slices(merged, BATCH_SIZE)) {
@@ -93,48 +80,54 @@ async function* batches(plans: AsyncIterable<PlannedMerge>): AsyncGenerator<Port
         batch = []
         size = 0
       }
-      batch.push({ key, kept: kept.id, merged: some.map(({ id }) => id) })
+      batch.push({ key, kept, merged: some })
       size += some.length
     }
   }
   if (size > 0) yield batch
 }
 
+/** @returns what was done of them */
 async function mergePortions(
   database: Database,
   trx: Transaction,
-  portions: Portion[],
-): Promise<number> {
-  const ids = portions.flatMap(({ kept, merged }) => [kept, ...merged])
+  portions: Merge[],
+): Promise<Merge[]> {
+  const ids = portions.flatMap(({ kept, merged }) => [kept, ...merged]).map(({ id }) => id)
   await lockProducts(trx, ids)
   const live = await readLive(trx, ids)
-  const done: string[] = []
+  const done: Merge[] = []
   // Keys are taken in the order that all writers keep.
   for (const portion of portions.sort((a, b) => compareKeys(a.key, b.key))) {
-    done.push(...(await mergePortion(database, trx, portion, live)))
+    const merged = await mergePortion(database, trx, portion, live)
+    if (merged.length > 0) done.push({ ...portion, merged })
   }
   // A product that another program renamed there and back may have another key.
-  await releaseKeys(trx, done)
-  return done.length
+  await releaseKeys(
+    trx,
+    done.flatMap(({ merged }) => merged.map(({ id }) => id)),
+  )
+  return done
 }
 
-/** @returns the ids of the products that were deleted */
+/** @returns the products that were deleted */
 async function mergePortion(
   database: Database,
   trx: Transaction,
-  { key, kept, merged }: Portion,
+  { key, kept, merged }: Merge,
   live: Map<string, LiveProduct>,
-): Promise<string[]> {
-  const same = [kept, ...merged].filter((id) => {
+): Promise<ReportedProduct[]> {
+  const same = [kept, ...merged].filter(({ id }) => {
     const one = live.get(id)
     return one !== undefined && hasKey(one, key)
   })
-  const owner = same.find((id) => live.get(id)!.holdsKey)
-  const others = same.filter((id) => id !== kept)
+  const owner = same.find(({ id }) => live.get(id)!.holdsKey)
+  const others = same.filter((one) => one !== kept)
   if (owner === undefined || others.length === same.length || others.length === 0) return []
-  if (owner !== kept) await handOverKey(trx, owner, kept)
+  if (owner !== kept) await handOverKey(trx, owner.id, kept.id)
+  const ids = others.map(({ id }) => id)
   await trx('product')
-    .whereIn('id', others)
-    .update({ delete_status: 1, merged_into: kept, edit_time: database.dialect.now() })
+    .whereIn('id', ids)
+    .update({ delete_status: 1, merged_into: kept.id, edit_time: database.dialect.now() })
   return others
 }

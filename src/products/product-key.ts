@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Canonical (name, model). Two products with equal keys are one product. */
 export interface ProductKey {
@@ -23,6 +23,7 @@ export function productKey(name: string, model: string): ProductKey {
  * of "Σ" depends on what stands beside it.
  */
 export function canonicalText(text: string): string {
+  if (isPlain(text)) return text.toLowerCase()
   return text
     .normalize('NFC')
     .trim()
@@ -32,6 +33,12 @@ export function canonicalText(text: string): string {
     .toLowerCase()
     .normalize('NFC')
 }
+
+/**
+ * Whether a text is printable ASCII without white space but single spaces inside, as most are: nothing
+ * of its canonical form takes more than lower-casing.
+ */
+export const isPlain = (text: string): boolean => /^[!-~]+(?: [!-~]+)*$/.test(text)
 
 /** A key as one text, for maps. The separator cannot be part of a key: it is a control character. */
 export const keyText = (key: ProductKey): string => `${key.name}\u0000${key.model}`
@@ -45,7 +52,7 @@ export function compareKeys(a: ProductKey, b: ProductKey): number {
 
 /** @returns 0 to `shards` - 1: the first four bytes of the key's SHA-256, big-endian, mod `shards` */
 export function shardOf(key: ProductKey, shards: number): number {
-  return createHash('sha256').update(keyText(key)).digest().readUInt32BE(0) % shards
+  return Number.parseInt(hash('sha256', keyText(key)).slice(0, 8), 16) % shards
 }
 
 /** The ordered message group of a shard. RocketMQ refuses 64 bytes or more. */

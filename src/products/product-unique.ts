@@ -22,13 +22,13 @@ const PAUSE_MS = { first: 5, longest: 200 }
 export class Taken extends Error {}
 
 /**
- * Runs work that claims keys, again from its start when it throws `Taken`.
+ * Runs work that claims keys, again from its start when it throws `Taken`; its rounds count from 1.
  * @throws ProductCopyError `contended` when that happens again and again; nothing is written then
  */
-export async function untilSettled<T>(work: () => Promise<T>): Promise<T> {
+export async function untilSettled<T>(work: (round: number) => Promise<T>): Promise<T> {
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     try {
-      return await work()
+      return await work(round)
     } catch (error) {
       if (!(error instanceof Taken)) throw error
     }

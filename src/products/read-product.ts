@@ -1,7 +1,7 @@
 import type { Item } from '../messages.ts'
 import { quoted } from '../errors.ts'
 import type { User } from '../database.ts'
-import { canonicalText, productKey, type ProductKey } from './product-key.ts'
+import { canonicalText, isPlain, productKey, type ProductKey } from './product-key.ts'
 
 /** Lengths in characters (code points), judged on the text as given and on its canonical form. */
 export const MAX_LENGTH = { brand: 100, name: 130, model: 255, userId: 64, userName: 30 } as const
@@ -18,7 +18,8 @@ export interface ReadProduct {
   name: string
   model: string
   price: string | null
-  attributes: Record<string, unknown>
+  /** An object, as JSON. */
+  attributes: string
   sourceProductId: string | null
 }
 
@@ -32,29 +33,35 @@ export interface Unreadable {
 export function readProduct(item: Item): ReadProduct | Unreadable {
   const { brand, name, model } = item
   const price = readPrice(item.price)
-  const attributes = item.attributes ?? {}
+  const attributes = readAttributes(item.attributes ?? {})
   const sourceProductId = item.sourceProductId ?? null
-  const problems: Record<Unreadable['field'], () => string | undefined> = {
-    brand: () => textProblem('brand', brand, MAX_LENGTH.brand),
-    name: () => textProblem('name', name, MAX_LENGTH.name),
-    model: () => textProblem('model', model, MAX_LENGTH.model),
-    price: () => (price === undefined ? priceProblem(item.price) : undefined),
-    attributes: () => attributesProblem(attributes),
-    sourceProductId: () => sourceProblem(sourceProductId),
-  }
-  for (const [field, problem] of Object.entries(problems)) {
-    const reason = problem()
-    if (reason !== undefined) return { reason, field: field as Unreadable['field'] }
-  }
+  const unreadable =
+    unreadableText('brand', brand, MAX_LENGTH.brand) ??
+    unreadableText('name', name, MAX_LENGTH.name) ??
+    unreadableText('model', model, MAX_LENGTH.model)
+  if (unreadable) return unreadable
+  if (price === undefined) return { field: 'price', reason: priceProblem(item.price) }
+  if (typeof attributes === 'object') return { field: 'attributes', ...attributes }
+  const sourceReason = sourceProblem(sourceProductId)
+  if (sourceReason !== undefined) return { field: 'sourceProductId', reason: sourceReason }
   return {
     key: productKey(name as string, model as string),
     brand: brand as string,
     name: name as string,
     model: model as string,
-    price: price ?? null,
-    attributes: attributes as Record<string, unknown>,
+    price,
+    attributes,
     sourceProductId: sourceProductId as string | null,
   }
+}
+
+function unreadableText(
+  field: Unreadable['field'],
+  value: unknown,
+  max: number,
+): Unreadable | undefined {
+  const reason = textProblem(field, value, max)
+  return reason === undefined ? undefined : { field, reason }
 }
 
 /**
@@ -83,6 +90,7 @@ export function userProblem(user: User): string | undefined {
 export function textProblem(field: string, value: unknown, max: number): string | undefined {
   if (value === undefined || value === null) return `${field} is missing`
   if (typeof value !== 'string') return `${field} is ${quoted(value)}, not a text`
+  if (isPlain(value) && value.length <= max) return undefined
   const control = /\p{Cc}/u.exec(value)
   if (control) return `${field} ${quoted(value)} has a control character (${codePoint(control[0])})`
   if (!value.isWellFormed()) return `${field} ${quoted(value)} is not valid Unicode`
@@ -104,17 +112,21 @@ function readPrice(price: unknown): string | null | undefined {
 const priceProblem = (price: unknown) =>
   `price is ${quoted(price)}, not a price: at most 10 digits, a point and 2 digits are allowed`
 
-function attributesProblem(attributes: unknown): string | undefined {
+/** @returns the attributes as JSON, or what is wrong with them */
+function readAttributes(attributes: unknown): string | { reason: string } {
   if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
-    return `attributes are ${quoted(attributes)}, not an object`
+    return { reason: `attributes are ${quoted(attributes)}, not an object` }
   }
   const problem = valueProblem(attributes, 1)
-  if (problem !== undefined) return `attributes ${problem}`
-  const bytes = Buffer.byteLength(JSON.stringify(attributes))
+  if (problem !== undefined) return { reason: `attributes ${problem}` }
+  const json = JSON.stringify(attributes)
+  // A character has at most three bytes in UTF-8 for each unit of its length.
+  const bytes = json.length * 3 > MAX_ATTRIBUTES_BYTES ? Buffer.byteLength(json) : 0
   if (bytes > MAX_ATTRIBUTES_BYTES) {
-    return `attributes have ${bytes} bytes as JSON, at most ${MAX_ATTRIBUTES_BYTES} are allowed`
+    const allowed = `at most ${MAX_ATTRIBUTES_BYTES} are allowed`
+    return { reason: `attributes have ${bytes} bytes as JSON, ${allowed}` }
   }
-  return undefined
+  return json
 }
 
 /** What a JSON column cannot keep: NUL, half a surrogate pair; and what a deep parser dies of. */
@@ -129,7 +141,8 @@ function valueProblem(value: unknown, depth: number): string | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   if (depth > MAX_ATTRIBUTES_DEPTH) return `are nested deeper than ${MAX_ATTRIBUTES_DEPTH}`
-  for (const [name, inner] of Object.entries(value)) {
+  for (const name in value) {
+    const inner = (value as Record<string, unknown>)[name]
     const problem = valueProblem(name, depth) ?? valueProblem(inner, depth + 1)
     if (problem !== undefined) return problem
   }

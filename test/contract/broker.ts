@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { Broker, Delivery } from '../../src/broker.ts'
+import { oneByOne, type Broker, type Delivery } from '../../src/broker.ts'
 import { seededRandom } from '../support/random.ts'
 import { until } from '../support/until.ts'
 
@@ -27,10 +27,14 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
 
     test('delivers a message as it was published', async () => {
       const deliveries: Delivery[] = []
-      await broker.subscribe(topic, groups[0], async (delivery) => {
-        deliveries.push(delivery)
-        await Promise.resolve()
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async (delivery) => {
+          deliveries.push(delivery)
+          await Promise.resolve()
+        }),
+      )
       await publish('shard-1', '{"text":"Ünïcode 📱"}')
       await until('the message is there', () => deliveries.length > 0)
       expect(deliveries).toEqual([
@@ -41,10 +45,14 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
     test('keeps what is published before anybody subscribes', async () => {
       await publish('shard-1', 'early')
       const bodies: string[] = []
-      await broker.subscribe(topic, groups[0], async ({ body }) => {
-        bodies.push(body)
-        await Promise.resolve()
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ body }) => {
+          bodies.push(body)
+          await Promise.resolve()
+        }),
+      )
       await until('the message is there', () => bodies.length === 1)
       expect(bodies).toEqual(['early'])
     })
@@ -64,7 +72,7 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
         inHand.delete(group)
         total++
       }
-      for (let i = 0; i < 3; i++) await broker.subscribe(topic, groups[0], handle)
+      for (let i = 0; i < 3; i++) await broker.subscribe(topic, groups[0], oneByOne(handle))
       const names = Array.from({ length: 64 }, (_, i) => `group-${i}`)
       for (let no = 0; no < 20; no++) {
         await Promise.all(names.map((group) => publish(group, String(no))))
@@ -78,11 +86,15 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
 
     test('delivers a failed message again, with nothing of its group before it', async () => {
       const attempts: string[] = []
-      await broker.subscribe(topic, groups[0], async ({ body, attempt }) => {
-        attempts.push(`${body}${attempt}`)
-        await Promise.resolve()
-        if (body === 'a' && attempt < 3) throw new Error('not yet')
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ body, attempt }) => {
+          attempts.push(`${body}${attempt}`)
+          await Promise.resolve()
+          if (body === 'a' && attempt < 3) throw new Error('not yet')
+        }),
+      )
       await publish('shard-1', 'a')
       await publish('shard-1', 'b')
       await until('both are handled', () => attempts.includes('b1'))
@@ -91,11 +103,15 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
 
     test('a message that fails does not hold up other queues', async () => {
       const done: string[] = []
-      await broker.subscribe(topic, groups[0], async ({ group, body }) => {
-        await Promise.resolve()
-        if (body === 'bad') throw new Error('never')
-        done.push(group)
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ group, body }) => {
+          await Promise.resolve()
+          if (body === 'bad') throw new Error('never')
+          done.push(group)
+        }),
+      )
       await publish('shard-0', 'bad')
       await Promise.all(Array.from({ length: 64 }, (_, i) => publish(`other-${i}`, 'good')))
       // Some groups share the queue of the bad message; most do not.
@@ -108,9 +124,9 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
         counts[name]++
         await sleep(1)
       }
-      await broker.subscribe(topic, groups[0], count('first'))
-      await broker.subscribe(topic, groups[0], count('second'))
-      await broker.subscribe(topic, groups[1], count('alone'))
+      await broker.subscribe(topic, groups[0], oneByOne(count('first')))
+      await broker.subscribe(topic, groups[0], oneByOne(count('second')))
+      await broker.subscribe(topic, groups[1], oneByOne(count('alone')))
       await Promise.all(Array.from({ length: 200 }, (_, i) => publish(`group-${i}`, 'x')))
       await until(
         'all is delivered',
@@ -131,7 +147,7 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       const wait = async () => {
         while (!ready) await sleep(10)
       }
-      await broker.subscribe(topic, groups[0], handle, wait)
+      await broker.subscribe(topic, groups[0], oneByOne(handle), wait)
       await publish('shard-1', 'a')
       await sleep(300)
       expect(attempts).toEqual([])
@@ -142,28 +158,40 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
 
     test('a stop ends the waiting of a handler, and the message comes to another one', async () => {
       let waiting = false
-      const holding = await broker.subscribe(topic, groups[0], async (_, stopping) => {
-        waiting = true
-        await sleep(60_000, undefined, { signal: stopping })
-      })
+      const holding = await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async (_, stopping) => {
+          waiting = true
+          await sleep(60_000, undefined, { signal: stopping })
+        }),
+      )
       await publish('shard-1', 'a')
       await until('it is in hand', () => waiting)
       await holding.stop()
       const bodies: string[] = []
-      await broker.subscribe(topic, groups[0], async ({ body }) => {
-        bodies.push(body)
-        await Promise.resolve()
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ body }) => {
+          bodies.push(body)
+          await Promise.resolve()
+        }),
+      )
       await until('it is handled', () => bodies.length === 1)
     })
 
     test('a stopped subscription settles what is in hand; the next one gets the rest', async () => {
       const first: string[] = []
       const second: string[] = []
-      const subscription = await broker.subscribe(topic, groups[0], async ({ body }) => {
-        await sleep(20)
-        first.push(body)
-      })
+      const subscription = await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ body }) => {
+          await sleep(20)
+          first.push(body)
+        }),
+      )
       const bodies = Array.from({ length: 100 }, (_, i) => String(i))
       await Promise.all(bodies.map((body) => publish(`group-${body}`, body)))
       await until('some are handled', () => first.length > 0)
@@ -172,10 +200,14 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       await sleep(100)
       expect(first).toHaveLength(handled)
       expect(handled).toBeLessThan(100)
-      await broker.subscribe(topic, groups[0], async ({ body }) => {
-        second.push(body)
-        await Promise.resolve()
-      })
+      await broker.subscribe(
+        topic,
+        groups[0],
+        oneByOne(async ({ body }) => {
+          second.push(body)
+          await Promise.resolve()
+        }),
+      )
       await until('the rest is handled', () => first.length + second.length === 100)
       expect([...first, ...second].sort()).toEqual([...bodies].sort())
     })

@@ -14,8 +14,8 @@ import {
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { expandPage } from '../../src/copy/expand-request.ts'
-import { recordResult } from '../../src/copy/record-result.ts'
+import { expandPage, requestsWithRoom } from '../../src/copy/expand-request.ts'
+import { recordResults } from '../../src/copy/record-result.ts'
 import { parseChunkMessage, parseResultMessage, PRODUCT_COPY } from '../../src/messages.ts'
 import { DATA_PATH, startParties } from '../../src/parties.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
@@ -245,22 +245,24 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
       }
 
       test('goes page by page, and two jobs at once make each page once', async () => {
-        await source(9000)
+        await source(3000)
         const id = await request(fixture, ['Aurora'])
         for (let page = 1; page <= 2; page++) {
           await Promise.all([1, 2, 3].map(() => expandPage(fixture.database, id, settings)))
           expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
             state: 'expanding',
-            items: page * 3600,
+            items: page * 1000,
           })
         }
         await expandPage(fixture.database, id, settings)
+        // Whether a full page was the last one shows the next.
+        await expandPage(fixture.database, id, settings)
         expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
           state: 'copying',
-          items: 9000,
+          items: 3000,
         })
         const results = await resultsOf(fixture.database, id)
-        expect(new Set(results.map(({ sourceProductId }) => sourceProductId)).size).toBe(9000)
+        expect(new Set(results.map(({ sourceProductId }) => sourceProductId)).size).toBe(3000)
         expect(results.every(({ outcome }) => outcome === 'pending')).toBe(true)
         const numbers = await fixture.database
           .knex('copy_chunk')
@@ -269,15 +271,29 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       })
 
+      test('waits while a page is on its way, so that other requests have their turn', async () => {
+        const { database } = fixture
+        await source(3000)
+        const id = await request(fixture, ['Aurora'])
+        const withRoom = () => requestsWithRoom(database, [id], settings)
+        expect(await withRoom()).toEqual([id])
+        await expandPage(database, id, settings)
+        expect(await withRoom()).toEqual([])
+        await database.knex('copy_chunk').where('chunk_no', 1).update({
+          completed_at: database.dialect.now(),
+        })
+        expect(await withRoom()).toEqual([id])
+      })
+
       test('ends where the source ended when it began', async () => {
-        await source(5000)
+        await source(2000)
         const id = await request(fixture, ['Aurora'])
         await expandPage(fixture.database, id, settings)
         await create(fixture.database, fixture.newId, [item('Late')])
-        await expandPage(fixture.database, id, settings)
+        for (let page = 2; page <= 3; page++) await expandPage(fixture.database, id, settings)
         expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
           state: 'copying',
-          items: 5000,
+          items: 2000,
         })
       })
     })
@@ -347,7 +363,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
           return (await copyRequestStatus(database, id)).created === 5
         })
         await parties.stop()
-        expect(await recordResult(database, parseResultMessage(late!))).toBe('known')
+        expect(await recordResults(database, [parseResultMessage(late!)])).toEqual(new Set())
         expect(await copyRequestStatus(database, id)).toMatchObject({ created: 5, failed: 0 })
       })
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { answerChunk } from '../../src/copy/answer-chunk.ts'
 import { audit } from '../../src/products/audit.ts'
 import { ensureBrands, listBrands } from '../../src/products/brands.ts'
 import { recordCopyRequest } from '../../src/copy/record-request.ts'
@@ -11,7 +10,7 @@ import type { Database, NewId } from '../../src/database.ts'
 import type { DuplicatePolicy } from '../../src/messages.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
-import { arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
+import { answer, arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
 
 /** What every database has to do. */
@@ -134,7 +133,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       test('writes nothing when the work beside it fails', async () => {
         const failing = arrivedChunk([item('A')])
         failing.group = 'x'.repeat(1000)
-        await expect(answerChunk(database, newId, failing)).rejects.toThrow()
+        await expect(answer(database, newId, failing)).rejects.toThrow()
         expect(await database.knex('product').select()).toEqual([])
         expect(await database.knex('product_unique').select()).toEqual([])
         expect(await database.knex('copy_result').select()).toEqual([])
@@ -418,14 +417,14 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
 
       test('that comes twice is given the same answer, which is published again', async () => {
         const chunk = arrivedChunk([item('A'), item('')])
-        expect(await answerChunk(database, newId, chunk)).toBe('answered')
+        expect(await answer(database, newId, chunk)).toBe('answered')
         const [first] = await stored()
         await database.knex('copy_result').update({ published_at: database.dialect.now() })
         await deleteProduct(
           database,
           (JSON.parse(first!.body) as { outcomes: { id: string }[] }).outcomes[0]!.id,
         )
-        expect(await answerChunk(database, newId, chunk)).toBe('repeated')
+        expect(await answer(database, newId, chunk)).toBe('repeated')
         expect(await stored()).toMatchObject([{ body: first!.body, published_at: null }])
         expect(await liveCount()).toBe(0)
       })
@@ -433,7 +432,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       test('in eight hands at once is answered once', async () => {
         const chunk = arrivedChunk([item('A'), item('B')])
         const answers = await Promise.all(
-          Array.from({ length: 8 }, () => answerChunk(database, newId, chunk)),
+          Array.from({ length: 8 }, () => answer(database, newId, chunk)),
         )
         expect(answers.filter((answer) => answer === 'answered')).toHaveLength(1)
         expect(await stored()).toHaveLength(1)
@@ -441,13 +440,11 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       })
 
       test('with the name of another one is not given its answer', async () => {
-        await answerChunk(database, newId, arrivedChunk([item('A')]))
-        await expect(answerChunk(database, newId, arrivedChunk([item('B')]))).rejects.toMatchObject(
-          {
-            code: 'unreadable-message',
-            message: expect.stringContaining('answered before with other content'),
-          },
-        )
+        await answer(database, newId, arrivedChunk([item('A')]))
+        await expect(answer(database, newId, arrivedChunk([item('B')]))).rejects.toMatchObject({
+          code: 'unreadable-message',
+          message: expect.stringContaining('answered before with other content'),
+        })
         expect(await liveCount()).toBe(1)
       })
     })
@@ -522,7 +519,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
       const outbox: Outbox = { table: 'copy_result', mark: 'published_at', topic: 'T' }
       const put = async (count: number) => {
         for (let no = 1; no <= count; no++) {
-          await answerChunk(database, newId, arrivedChunk([item(`P${no}`)], { chunkNo: no }))
+          await answer(database, newId, arrivedChunk([item(`P${no}`)], { chunkNo: no }))
         }
       }
       const waiting = () =>
@@ -581,7 +578,7 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
         await put(1)
         const repeating = {
           publish: async () => {
-            await answerChunk(database, newId, arrivedChunk([item('P1')], { chunkNo: 1 }))
+            await answer(database, newId, arrivedChunk([item('P1')], { chunkNo: 1 }))
           },
         }
         expect(await publishWaiting(database, repeating, outbox, 10)).toBe(1)

@@ -1,3 +1,4 @@
+import { oneByOne } from '../../src/broker.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
@@ -24,7 +25,11 @@ test('publish waits while a queue is full, and goes on when it is not', async ()
   )
   await sleep(20)
   expect(published).toBe(2)
-  await broker.subscribe('T', 'one', () => Promise.resolve())
+  await broker.subscribe(
+    'T',
+    'one',
+    oneByOne(() => Promise.resolve()),
+  )
   await publishing
   expect(published).toBe(5)
   await broker.close()
@@ -44,10 +49,14 @@ test('the back-off grows up to its longest', async () => {
     topics: { T: ['one'] },
     backoff: { first: 10, longest: 40 },
   })
-  await broker.subscribe('T', 'one', () => {
-    times.push(performance.now())
-    return Promise.reject(new Error('never'))
-  })
+  await broker.subscribe(
+    'T',
+    'one',
+    oneByOne(() => {
+      times.push(performance.now())
+      return Promise.reject(new Error('never'))
+    }),
+  )
   await broker.publish({ topic: 'T', group: 'g', body: 'x' })
   await sleep(400)
   await broker.close()
@@ -65,12 +74,16 @@ test('publishers that wait for room keep their order, and nobody overtakes them'
   const publish = (body: string) => broker.publish({ topic: 'T', group: 'g', body })
   const early = Array.from({ length: 20 }, (_, i) => publish(String(i)))
   let late: Promise<void> | undefined
-  await broker.subscribe('T', 'one', ({ body }) => {
-    bodies.push(body)
-    // Not awaited: this handler's own message takes up the room that it would wait for.
-    if (body === '3') late = publish('late')
-    return Promise.resolve()
-  })
+  await broker.subscribe(
+    'T',
+    'one',
+    oneByOne(({ body }) => {
+      bodies.push(body)
+      // Not awaited: this handler's own message takes up the room that it would wait for.
+      if (body === '3') late = publish('late')
+      return Promise.resolve()
+    }),
+  )
   await Promise.all(early)
   await late
   await until('all is delivered', () => bodies.length === 21)
@@ -81,11 +94,15 @@ test('publishers that wait for room keep their order, and nobody overtakes them'
 test('nothing is left to do after closing, even when a handler fails meanwhile', async () => {
   const broker = createMemoryBroker({ topics: { T: ['one'] }, backoff: { first: 1, longest: 1 } })
   let attempts = 0
-  await broker.subscribe('T', 'one', async () => {
-    attempts++
-    await sleep(20)
-    throw new Error('too late')
-  })
+  await broker.subscribe(
+    'T',
+    'one',
+    oneByOne(async () => {
+      attempts++
+      await sleep(20)
+      throw new Error('too late')
+    }),
+  )
   await broker.publish({ topic: 'T', group: 'g', body: 'x' })
   await until('it is in hand', () => attempts === 1)
   await broker.close()

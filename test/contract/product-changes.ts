@@ -48,6 +48,7 @@ export function productChangeTests(name: string, open: () => Promise<TestDatabas
         attributes: {},
         sourceProductId: null,
         deleted: false,
+        mergedInto: null,
         user: USER,
         createDate: expect.any(Date),
         editTime: expect.any(Date),

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { answerChunk } from '../../src/copy/answer-chunk.ts'
 import { audit } from '../../src/products/audit.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { publishWaiting, type Outbox } from '../../src/copy/outbox.ts'
+import { markPublished, publishWaiting, type Outbox } from '../../src/copy/outbox.ts'
 import { completeRequests } from '../../src/copy/request-status.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
-import { arrivedChunk, create, ensureAcme, idsOf, item } from '../support/products.ts'
+import { answer, arrivedChunk, create, ensureAcme, idsOf, item } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
 import type { ServerDatabase } from '../support/server-database.ts'
 import type { SqlPart } from '../../stack/sql.ts'
@@ -160,7 +159,7 @@ export function concurrencyTests(name: SqlPart, server: () => ServerDatabase) {
           { chunkNo: round },
         )
         const answers = await Promise.all(
-          pools.map(({ database, newId }) => answerChunk(database, newId, chunk)),
+          pools.map(({ database, newId }) => answer(database, newId, chunk)),
         )
         expect(answers.filter((answer) => answer === 'answered')).toHaveLength(1)
       }
@@ -197,6 +196,31 @@ export function concurrencyTests(name: SqlPart, server: () => ServerDatabase) {
       await Promise.all([...pools, ...pools].map(publish))
       expect(bodies.map(Number).sort((a, b) => a - b)).toEqual(rows.map((_, index) => index))
       expect(met.deadlocks).toBe(0)
+    })
+
+    test('marks of published rows that meet a deadlock are written after all', async () => {
+      const met = countDeadlocks()
+      const [{ database }, { database: other }] = pools as [TestDatabase, TestDatabase]
+      const row = { request_id: '1', message_group: 'g', body: 'x', content_hash: 'h', items: 1 }
+      const rows = Array.from({ length: 40 }, (_, i) => ({ ...row, chunk_no: i + 1 }))
+      const claimed = { claimed_until: database.dialect.now(30_000) }
+      await database.knex('copy_chunk').insert(rows.map((one) => ({ ...one, ...claimed })))
+      const outbox: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: 'T' }
+      const recording = await other.knex.transaction()
+      const record = (from: number) =>
+        recording('copy_chunk').where('chunk_no', '>=', from).update({ created: 1 })
+      await record(2)
+      const marking = markPublished(database, outbox, rows.slice(0, 2)).catch(
+        (error: unknown) => error,
+      )
+      // It has the first row by now, and waits for the second.
+      await sleep(300)
+      await record(1)
+      await recording.commit()
+      expect(await marking).toBeUndefined()
+      expect(met.deadlocks).toBe(1)
+      const sent = database.knex('copy_chunk').whereNotNull('sent_at').orderBy('chunk_no')
+      expect(await sent.pluck('chunk_no')).toEqual([1, 2])
     })
   })
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Transaction } from '../../src/database.ts'
+import { transactions } from '../../src/platform/transactions.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import type { ServerDatabase } from '../support/server-database.ts'
 import type { SqlPart } from '../../stack/sql.ts'
@@ -56,8 +57,8 @@ export function sessionTests(name: SqlPart, server: () => ServerDatabase) {
       )
     })
 
-    test('a transaction that waited in vain for a lock is rolled back whole, and run again', async () => {
-      const { database } = pool
+    /** Adds the brands a and b, and locks b. @returns what ends that, and the end of it */
+    const holdB = async ({ database }: TestDatabase) => {
       await database.knex('brand').insert([brand('a'), brand('b')])
       let release = () => {}
       const released = new Promise<void>((resolve) => (release = resolve))
@@ -69,14 +70,22 @@ export function sessionTests(name: SqlPart, server: () => ServerDatabase) {
         await released
       })
       await isLocked
+      return { release, holder }
+    }
+    const waitOneSecond = (trx: Transaction) =>
+      trx.raw(
+        name === 'mysql'
+          ? 'set session innodb_lock_wait_timeout = 1'
+          : "set local lock_timeout = '1s'",
+      )
+
+    test('a transaction that waited in vain for a lock is rolled back whole, and run again', async () => {
+      const { database } = pool
+      const { release, holder } = await holdB(pool)
       let attempts = 0
       const waiter = database.inTransaction(async (trx) => {
         attempts++
-        await trx.raw(
-          name === 'mysql'
-            ? 'set session innodb_lock_wait_timeout = 1'
-            : "set local lock_timeout = '1s'",
-        )
+        await waitOneSecond(trx)
         await trx('brand').insert(brand(`attempt ${attempts}`))
         if (attempts === 2) release()
         await trx('brand').where({ name_key: 'b' }).update({ name: 'mine' })
@@ -85,6 +94,24 @@ export function sessionTests(name: SqlPart, server: () => ServerDatabase) {
       expect(attempts).toBe(2)
       const found = await database.knex('brand').orderBy('name').pluck<string[]>('name')
       expect(found).toEqual(['a', 'attempt 2', 'mine'])
+    })
+
+    test('a transaction whose lock somebody keeps is not run again for ever', async () => {
+      const { knex, dialect } = pool.database
+      const { release, holder } = await holdB(pool)
+      let attempts = 0
+      const waiter = transactions(knex, dialect, 2500).inTransaction(async (trx) => {
+        attempts++
+        await waitOneSecond(trx)
+        await trx('brand').where({ name_key: 'b' }).update({ name: 'mine' })
+      })
+      const error = await waiter.catch((thrown: unknown) => thrown)
+      release()
+      await holder
+      expect(dialect.isRetryable(error)).toBe(true)
+      // The third one begins within the time; on a busy machine the second is the last.
+      expect(attempts).toBeGreaterThanOrEqual(2)
+      expect(attempts).toBeLessThanOrEqual(3)
     })
 
     test('that the server ends are replaced, and their error says that it is away', async () => {

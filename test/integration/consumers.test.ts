@@ -30,6 +30,7 @@ afterEach(() => broker.close())
 
 const parts = (database: Database = fixture.database) => ({
   subscriber: broker,
+  publisher: broker,
   database,
   watch: watchDatabase(database, silent),
   newId: fixture.newId,
@@ -45,7 +46,7 @@ const answers = () =>
 test.each([
   ['hello', 'it is not JSON'],
   ['{"type":"order","id":7}', 'its type is "order", not "product-copy"'],
-  ['{"type":"product-copy","version":2}', 'its version is 2; this program reads version 1'],
+  ['{"type":"product-copy","version":2}', 'its version is 2, and its packed items are missing'],
   ['{"type":"product-copy","version":1}', 'unreadable message'],
   ['a\u0000b', 'it is not JSON'],
 ])('%j goes to the dead letters at once, and the queue goes on', async (body, reason) => {
@@ -133,9 +134,9 @@ test('a database that answers and cannot write uses up no attempt', async () => 
         broker.subscribe(
           topic,
           group,
-          (delivery, stopping) => {
-            attempts.push(delivery.attempt)
-            return handle(delivery, stopping)
+          (deliveries, stopping) => {
+            attempts.push(...deliveries.map(({ attempt }) => attempt))
+            return handle(deliveries, stopping)
           },
           ready,
         ),

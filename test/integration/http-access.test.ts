@@ -55,6 +55,22 @@ describe('with tokens', () => {
     }
   })
 
+  test('another method of a path is 405 with those that it has, for who may ask', async () => {
+    for (const [method, path, allow] of [
+      ['PUT', '/products', 'POST, GET, HEAD'],
+      ['GET', '/products/batch', 'POST'],
+      ['POST', '/products/42', 'GET, HEAD, PATCH, DELETE'],
+      ['PATCH', '/copy-requests/42/results', 'GET'],
+      ['DELETE', '/livez', 'GET, HEAD'],
+    ] as const) {
+      const answer = await api.call(method, path, { token: TOKENS.write })
+      expectProblem(answer, 405, 'method-not-allowed')
+      expect(answer.headers.get('allow')).toBe(allow)
+    }
+    expectProblem(await api.call('PUT', '/products'), 401, 'unauthorized')
+    expectProblem(await api.call('PUT', '/nothing'), 404, 'not-found')
+  })
+
   test.each([
     ['an unknown one', `Bearer ${TOKENS.write}x`],
     ['the beginning of one', `Bearer ${TOKENS.write.slice(0, -1)}`],

@@ -120,6 +120,11 @@ function* badParameters(
   yield { ...call, what: `${name} twice`, path: twice, at: `query/${name}` }
 }
 
+/** Whether it says what is allowed in plain words, and not in those of the library that checks. */
+const isPlain = (detail: string): boolean =>
+  detail.length > 5 &&
+  !/NOT|[<>]=|must (be|match) (string|integer|object|array)|\/docs/.test(detail)
+
 /** @returns what is wrong with an answer to a bad request */
 function fault({ status, type, body }: Answer, call: BadCall): string | undefined {
   const path = String(body['path'])
@@ -127,7 +132,7 @@ function fault({ status, type, body }: Answer, call: BadCall): string | undefine
     type === 'application/problem+json' &&
     body['status'] === status &&
     typeof body['code'] === 'string' &&
-    String(body['detail']).length > 5 &&
+    isPlain(String(body['detail'])) &&
     (call.status ?? status) === status &&
     status >= 400 &&
     status < 500 &&

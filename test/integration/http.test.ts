@@ -45,6 +45,7 @@ describe('POST /products', () => {
       price: '9.50',
       sourceProductId: null,
       deleted: false,
+      mergedInto: null,
       user: { id: 'anonymous', name: 'anonymous' },
       createDate: expect.stringMatching(/^20.*Z$/),
       editTime: expect.stringMatching(/^20.*Z$/),
@@ -157,16 +158,42 @@ describe('GET /products', () => {
     ['?name=A&model=B&brand=C', 'query/brand', 'does not go with name and model'],
     ['?name=%00&model=B', 'query/name', 'control character'],
     ['?brand=A%00', 'query/brand', 'control character'],
-    ['?brand=A&brand=B', 'query/brand', 'it must be string'],
-    ['?brand=A&limit=0', 'query/limit', 'it must be >= 1'],
-    ['?brand=A&limit=1001', 'query/limit', 'it must be <= 1000'],
-    ['?brand=A&limit=', 'query/limit', 'it must be integer'],
+    ['?brand=A&brand=B', 'query/brand', 'it must be a text'],
+    ['?brand=A&limit=0', 'query/limit', 'it must be at least 1'],
+    ['?brand=A&limit=1001', 'query/limit', 'it must be at most 1000'],
+    ['?brand=A&limit=', 'query/limit', 'it must be a whole number'],
     ['?brand=A&after=x', 'query/after', 'query/after is "x"; it must be an id'],
     ['?brand=A&page=2', 'query/page', 'query has "page", which is not known; allowed are'],
   ])('%s is 400', async (query, path, detail) => {
     const answer = await call('GET', `/products${query}`)
     isProblem(answer, 400, 'invalid-request', { path, detail: expect.stringContaining(detail) })
   })
+})
+
+test.each([
+  ['[]', 'body', 'body is a list; it must be an object'],
+  ['{"items": []}', 'body/items', 'body/items is a list; it must have at least 1 item'],
+  ['{"items": {}}', 'body/items', 'body/items is an object; it must be a list'],
+  [
+    '{"items": [{"brand": "A", "name": "", "model": "M"}]}',
+    'body/items/0/name',
+    'body/items/0/name is ""; it must have at least 1 character',
+  ],
+  [
+    '{"items": [{"brand": "A", "name": "N", "model": "M", "price": {}}]}',
+    'body/items/0/price',
+    'body/items/0/price is an object; it must be a text, a number or null',
+  ],
+  ['{"items": ', 'body', 'the body is not valid JSON: Unexpected end of JSON input'],
+  ['', 'body', 'the body is empty; it must be JSON'],
+  [
+    '{"__proto__": {}}',
+    'body',
+    'the body has a field "__proto__" or "constructor", which is not allowed',
+  ],
+])('the body %s is told in plain words', async (body, path, detail) => {
+  const answer = await call('POST', '/products/batch', body)
+  isProblem(answer, 400, 'invalid-request', { path, detail })
 })
 
 describe('one product', () => {
@@ -472,6 +499,21 @@ describe('what other programs have written', () => {
       body: { brand: 'Acme' },
     })
     isProblem(await call('PATCH', `/products/${id}`, { price: -2 }), 422, 'invalid-product')
+  })
+
+  test('a product that was merged says into which one, until it is restored', async () => {
+    const kept = await add('Phone')
+    const id = await add('Tablet')
+    await change(id, { delete_status: 1, merged_into: kept })
+    await fixture.database.knex('product_unique').where({ id }).delete()
+    expect((await call('GET', `/products/${id}`)).body).toMatchObject({
+      deleted: true,
+      mergedInto: kept,
+    })
+    expect((await call('POST', `/products/${id}/restore`)).body).toMatchObject({
+      deleted: false,
+      mergedInto: null,
+    })
   })
 
   test('a product whose texts can be no key stays deleted', async () => {

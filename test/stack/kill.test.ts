@@ -70,10 +70,12 @@ function watch(child: ChildProcess): Watched {
   child.stderr!.on('data', (text: Buffer) => {
     const lines = (rest + text.toString()).split('\n')
     rest = lines.pop()!
-    for (const line of lines.filter((one) => one.includes('"chunkNo"'))) {
-      const { requestId, chunkNo, msg } = JSON.parse(line) as Record<string, string>
-      if (msg === 'begun') inHand.add(`${requestId} ${chunkNo}`)
-      else inHand.delete(`${requestId} ${chunkNo}`)
+    for (const line of lines.filter((one) => one.includes('"chunks"'))) {
+      const { chunks, msg } = JSON.parse(line) as { chunks: string[]; msg: string }
+      for (const chunk of chunks) {
+        if (msg === 'begun') inHand.add(chunk)
+        else inHand.delete(chunk)
+      }
     }
   })
   return { child, inHand }
@@ -83,7 +85,7 @@ function watch(child: ChildProcess): Watched {
 async function answeredAfter({ knex }: Database, killedWith: Map<string, number>) {
   const times: number[] = []
   for (const [chunk, killed] of killedWith) {
-    const [request_id, chunk_no] = chunk.split(' ')
+    const [request_id, chunk_no] = chunk.split(':')
     const row = await knex('copy_result')
       .where({ request_id, chunk_no: Number(chunk_no) })
       .first<{ create_date: Date }>('create_date')

@@ -14,15 +14,21 @@ export interface Run {
   stderr: string
 }
 
+export interface StartOptions {
+  stdout?: 'pipe' | number
+  /** (Default: the root of the project) */
+  cwd?: string
+}
+
 /** Starts the command line as an installed package does. */
 export function startCli(
   args: string[],
   dataDir: string,
   env: NodeJS.ProcessEnv = {},
-  stdout: 'pipe' | number = 'pipe',
+  options: StartOptions = {},
 ): ChildProcess {
   const command = [path.join(root, 'dist/src/cli/main.js'), ...args]
-  return startNode(command, { DATA_DIR: dataDir, ...env }, stdout)
+  return startNode(command, { DATA_DIR: dataDir, ...env }, options)
 }
 
 export function startDemo(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
@@ -32,12 +38,12 @@ export function startDemo(args: string[], env: NodeJS.ProcessEnv = {}): ChildPro
 export function startNode(
   args: string[],
   env: NodeJS.ProcessEnv = {},
-  stdout: 'pipe' | number = 'pipe',
+  { stdout = 'pipe', cwd = root }: StartOptions = {},
 ): ChildProcess {
   // Jest's own NODE_OPTIONS and settings are not the user's.
   const { PATH, HOME, TMPDIR } = process.env
   const child = spawn(process.execPath, args, {
-    cwd: root,
+    cwd,
     // Port 3000 may be in use, by another test for one.
     env: { PATH, HOME, TMPDIR, LOG_LEVEL: 'warn', PORT: '0', ...env },
     stdio: ['ignore', stdout, 'pipe'],

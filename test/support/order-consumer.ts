@@ -1,3 +1,4 @@
+import { oneByOne } from '../../src/broker.ts'
 /**
  * A consumer process for the order test: writes a line for each message that it sees, and one when its
  * handling is done. Arguments: endpoints, topic, group, file.
@@ -23,12 +24,16 @@ const broker = createRocketMqBroker({
 })
 /** The system's monotonic clock is the same in all processes. */
 const note = (what: string) => appendFileSync(file, `${process.hrtime.bigint()} ${what}\n`)
-const subscription = await broker.subscribe(topic, consumerGroup, async ({ group, body }) => {
-  note(`seen ${group} ${body}`)
-  // Now and then a while, so that order would suffer where it can.
-  if (Math.random() < 0.01) await sleep(Math.random() * 20)
-  note(`done ${group} ${body}`)
-})
+const subscription = await broker.subscribe(
+  topic,
+  consumerGroup,
+  oneByOne(async ({ group, body }) => {
+    note(`seen ${group} ${body}`)
+    // Now and then a while, so that order would suffer where it can.
+    if (Math.random() < 0.01) await sleep(Math.random() * 20)
+    note(`done ${group} ${body}`)
+  }),
+)
 process.stdout.write('ready\n')
 process.once('SIGTERM', () => {
   void subscription.stop().then(() => process.exit(0))

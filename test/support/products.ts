@@ -1,6 +1,6 @@
 import type { Database, NewId } from '../../src/database.ts'
 import { ensureBrands, findBrands } from '../../src/products/brands.ts'
-import type { ArrivedChunk } from '../../src/copy/answer-chunk.ts'
+import { answerChunks, type ArrivedChunk } from '../../src/copy/answer-chunk.ts'
 import { createProducts, type Batch } from '../../src/products/create-products.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
 
@@ -51,3 +51,19 @@ export function arrivedChunk(items: Item[], change: Partial<ChunkMessage> = {}):
 /** The ids of outcomes that have one. */
 export const idsOf = (outcomes: Outcome[]): string[] =>
   outcomes.map((outcome) => ('id' in outcome ? outcome.id : outcome.outcome))
+
+/** Answers a chunk as the consumer does; its result is left to the relay. */
+export async function answer(
+  database: Database,
+  newId: NewId,
+  chunk: ArrivedChunk,
+): Promise<'answered' | 'repeated'> {
+  const tools = { newId, brands: (names: Iterable<string>) => findBrands(database, names) }
+  const [row] = await answerChunks(database, tools, [chunk])
+  if (!row) return 'repeated'
+  await database
+    .knex('copy_result')
+    .where({ request_id: row.request_id, chunk_no: row.chunk_no })
+    .update({ claimed_until: null })
+  return 'answered'
+}

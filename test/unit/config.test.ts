@@ -7,7 +7,7 @@ test('without any variable everything runs in the process', () => {
     DATABASE_POOL: 10,
     ROCKETMQ_TLS: false,
     ROCKETMQ_PREFIX: '',
-    CHUNK_SIZE: 500,
+    CHUNK_SIZE: 1000,
     SHARDS: 8,
     CONCURRENCY: 4,
     HOST: '127.0.0.1',

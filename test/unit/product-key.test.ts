@@ -60,6 +60,15 @@ describe('the product key', () => {
     )
   })
 
+  test('plain ASCII, which takes a shorter way, gets the same key by the longer one', () => {
+    const text = fc.string({ unit: 'binary-ascii', maxLength: 12 })
+    fc.assert(
+      fc.property(text, (given) => {
+        expect(canonicalText(given)).toBe(canonicalText(`${given}\u00a0`))
+      }),
+    )
+  })
+
   test('whoever types a name in another way means the same product', () => {
     const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
     const typing = fc.record({

@@ -15,7 +15,7 @@ test('a product keeps its texts as given and gets its key', () => {
     name: ' Galaxy  S10',
     model: 'SM-G973F',
     price: '12.50',
-    attributes: { color: 'red' },
+    attributes: '{"color":"red"}',
     sourceProductId: '7',
   })
 })

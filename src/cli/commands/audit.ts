@@ -19,12 +19,19 @@ export function addAudit(program: Command, run: Run) {
     )
 }
 
-export function describeAudit(result: Audit): string {
-  return [
-    `live products                          ${result.liveProducts}`,
-    `keys held by more than one of them     ${result.duplicateKeys}`,
-    `live products without a key            ${result.productsWithoutKey}`,
-    `keys without a live product            ${result.keysWithoutProduct}`,
-    `live products with the key of another  ${result.mismatchedKeys}`,
-  ].join('\n')
+function describeAudit(result: Audit): string {
+  const lines = [
+    `live products                             ${result.liveProducts}`,
+    `keys that several live products have      ${result.duplicateKeys}`,
+    `live products without their key           ${result.productsWithoutKey}`,
+    `wrong keys: without a live product        ${result.keysWithoutProduct}`,
+    `wrong keys: not their product's own       ${result.mismatchedKeys}`,
+  ]
+  if (!isClean(result)) {
+    lines.push('"product-copy adopt" gives products their keys, and removes wrong keys')
+  }
+  if (result.duplicateKeys > 0) {
+    lines.push('"product-copy merge --keep oldest" then shows how duplicates would be merged')
+  }
+  return lines.join('\n')
 }

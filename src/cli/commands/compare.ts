@@ -1,5 +1,3 @@
-import { access, constants, stat, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import type { Command } from 'commander'
 import { drawChart } from '../../compare/chart.ts'
 import { compare, type CompareOptions, type Comparison } from '../../compare/compare.ts'
@@ -7,10 +5,11 @@ import { describeComparison } from '../../compare/describe.ts'
 import { openEmbeddedPlace, openServerPlace } from '../../compare/place.ts'
 import { WAYS } from '../../compare/ways/all.ts'
 import type { Way } from '../../compare/way.ts'
-import { badInput, errorText, ProductCopyError, quoted } from '../../errors.ts'
+import { badInput, ProductCopyError, quoted } from '../../errors.ts'
 import { readConfig, type Config } from '../../platform/config.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { connectRedis, type RedisConnection } from '../../platform/redis.ts'
+import { checkChartFile, writeChartFile } from '../chart-file.ts'
 import { EXIT, printEither, type ExitCode, type Run } from '../output.ts'
 import { createProgress } from '../progress.ts'
 import { untilSignal } from '../signals.ts'
@@ -65,7 +64,7 @@ async function runComparison({ chart, json, ...options }: Options): Promise<Exit
     seed: within('--seed', options.seed, { least: 0, most: 2 ** 31 - 1 }),
     ways: options.ways === undefined ? WAYS : readWays(options.ways),
   }
-  if (chart !== undefined) await checkFile(chart)
+  if (chart !== undefined) await checkChartFile(chart)
   const progress = createProgress('compare', { quiet: json === true })
   const comparison = await untilSignal((signal) =>
     onPlace(readConfig(), settings.clients, (parts) =>
@@ -73,7 +72,7 @@ async function runComparison({ chart, json, ...options }: Options): Promise<Exit
     ),
   ).finally(progress.end)
   await printEither(json, comparison, describeComparison(comparison))
-  if (chart !== undefined) await writeFile(chart, drawChart(comparison)).catch(notWritable(chart))
+  if (chart !== undefined) await writeChartFile(chart, drawChart(comparison))
   return EXIT.done
 }
 
@@ -114,15 +113,4 @@ function readWays(text: string): Way[] {
   const unknown = names.find((name) => !NAMES.includes(name))
   if (unknown === undefined) return WAYS.filter(({ name }) => names.includes(name))
   throw badInput(`--ways has ${quoted(unknown)}; allowed are ${NAMES.join(', ')}`)
-}
-
-/** Found out before the work, which takes minutes. */
-async function checkFile(file: string): Promise<void> {
-  const there = await stat(file).catch(() => undefined)
-  if (there?.isDirectory()) throw badInput(`--chart ${quoted(file)} is a folder`)
-  await access(there ? file : path.dirname(file), constants.W_OK).catch(notWritable(file))
-}
-
-const notWritable = (file: string) => (cause: unknown) => {
-  throw badInput(`--chart ${quoted(file)} cannot be written: ${errorText(cause)}`)
 }

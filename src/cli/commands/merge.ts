@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
-import type { Database } from '../../database.ts'
 import { badInput, quoted } from '../../errors.ts'
-import { countDuplicates, findLeftovers, type Leftovers } from '../../products/duplicates.ts'
-import { KEEP, mergeAll, planMerges, type Keep } from '../../products/merge.ts'
+import { countDuplicates, findLeftovers } from '../../products/duplicates.ts'
+import { KEEP, mergeAll, planMerges, type Keep, type Merge } from '../../products/merge.ts'
 import { EXIT, print, type ExitCode, type Run } from '../output.ts'
 import { createProgress } from '../progress.ts'
 import { withDatabase } from '../session.ts'
@@ -25,8 +24,9 @@ export function addMerge(program: Command, run: Run) {
       'after',
       `
 The key is name and model, across all brands.
-Without --apply it prints a JSON line for each key that several live products have, with the product
-that would stay, and changes nothing. A deleted product names the one that stayed in merged_into.
+Prints a JSON line for each key that several live products have, with the product that stays and those
+that are merged into it: with --apply what was done, without it what would be. A key of more than 501
+products has several lines then. A deleted product names the one that stayed in merged_into.
 It can be ended at any moment and run again. Exit code 1 when duplicates remain.
 
 Example:
@@ -42,48 +42,41 @@ async function merge({ keep, apply = false, json = false }: Options): Promise<Ex
   }
   return withDatabase({ create: false }, async ({ database }) => {
     const found = await findLeftovers(database)
-    const done = apply
-      ? await applyPlans(database, found, { keep, quiet: json })
-      : await printPlans(database, found, keep)
-    const changedMeanwhile = countDuplicates(found) - done.products
+    const plans = planMerges(database, found, keep)
+    const total = countDuplicates(found)
+    // On a terminal the lines themselves show it, and a bar would be in their way.
+    const quiet = json || !apply || process.stdout.isTTY
+    const progress = createProgress('merge', { quiet })
+    const products = await printMerges(apply ? mergeAll(database, plans) : plans, (done) =>
+      progress.update(done, total),
+    ).finally(progress.end)
+    const changedMeanwhile = total - products
     const left = { unadopted: found.unadopted, unadoptable: found.unadoptable.length }
-    const summary = { keep, applied: apply, ...done, ...left, changedMeanwhile }
+    const summary = { keep, applied: apply, products, ...left, changedMeanwhile }
     await printSummary(json, summary, describe(summary))
     const remain = left.unadopted + left.unadoptable + changedMeanwhile
-    return remain > 0 || (!apply && done.products > 0) ? EXIT.withLosses : EXIT.done
+    return remain > 0 || (!apply && products > 0) ? EXIT.withLosses : EXIT.done
   })
 }
 
 const isKeep = (text: string): text is Keep => (KEEP as readonly string[]).includes(text)
 
-interface Done {
-  /** Products that were merged into others, or would be. */
-  products: number
-}
-
-async function printPlans(database: Database, found: Leftovers, keep: Keep): Promise<Done> {
+/** Prints what is done, or would be, as it comes. @returns how many products that are */
+async function printMerges(
+  merges: AsyncIterable<Merge>,
+  onMerged: (products: number) => void,
+): Promise<number> {
   let products = 0
-  for await (const { key, kept, merged } of planMerges(database, found, keep)) {
+  for await (const { key, kept, merged } of merges) {
     products += merged.length
+    onMerged(products)
     await print(JSON.stringify({ key, kept, duplicates: merged }))
   }
-  return { products }
+  return products
 }
 
-async function applyPlans(
-  database: Database,
-  found: Leftovers,
-  { keep, quiet }: { keep: Keep; quiet: boolean },
-): Promise<Done> {
-  const total = countDuplicates(found)
-  const progress = createProgress('merge', { quiet })
-  const products = await mergeAll(database, planMerges(database, found, keep), (merged) =>
-    progress.update(merged, total),
-  ).finally(progress.end)
-  return { products }
-}
-
-interface Summary extends Done {
+interface Summary {
+  products: number
   applied: boolean
   unadopted: number
   unadoptable: number

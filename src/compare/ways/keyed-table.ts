@@ -91,7 +91,7 @@ export function insertRows(
     row.name,
     row.model,
     row.price,
-    JSON.stringify(row.attributes),
+    row.attributes,
     row.sourceProductId,
     user.id,
     user.name,

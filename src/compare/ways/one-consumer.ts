@@ -1,3 +1,4 @@
+import { oneByOne } from '../../broker.ts'
 import { createMemoryBroker } from '../../platform/memory-broker.ts'
 import type { Item } from '../../messages.ts'
 import { NO_ANSWER, type Site, type Way, type Writer } from '../way.ts'
@@ -31,10 +32,14 @@ async function startConsumer(site: Site): Promise<Writer> {
   let open = 0
   const failures: unknown[] = []
   const waiting: (() => void)[] = []
-  await broker.subscribe(TOPIC, 'writer', async ({ body }) => {
-    await apply(site, JSON.parse(body) as Change).catch((error: unknown) => failures.push(error))
-    if (--open === 0) for (const resolve of waiting.splice(0)) resolve()
-  })
+  await broker.subscribe(
+    TOPIC,
+    'writer',
+    oneByOne(async ({ body }) => {
+      await apply(site, JSON.parse(body) as Change).catch((error: unknown) => failures.push(error))
+      if (--open === 0) for (const resolve of waiting.splice(0)) resolve()
+    }),
+  )
   const publish = async (change: Change) => {
     open++
     try {

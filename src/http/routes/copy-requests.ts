@@ -7,6 +7,7 @@ import { copyRequestStatus, listCopyRequests } from '../../copy/request-status.t
 import type { Database } from '../../database.ts'
 import { errorText } from '../../errors.ts'
 import type { App, Parts } from '../app.ts'
+import { overloaded } from '../problems.ts'
 import {
   checkAfter,
   CopyRequestAnswer,
@@ -26,11 +27,15 @@ const tags = ['copy requests']
 const Recorded = Type.Object({ id: Id, repeated: Type.Boolean() })
 const Requests = Type.Object({ requests: Type.Array(CopyRequestAnswer), next: Next })
 
+/** Callers that read results at a time: each keeps a chunk in memory for as long as it takes to read. */
+export const MAX_READERS = 32
 /** Characters that are put together before they are given to the connection. */
 const PIECE = 32_768
 
 /** Copy requests: recording them, and how they stand. */
 export function addCopyRequestRoutes(app: App, { database, newId, logger, stopping }: Parts): void {
+  let readers = 0
+
   app.post(
     '/copy-requests',
     {
@@ -111,7 +116,16 @@ export function addCopyRequestRoutes(app: App, { database, newId, logger, stoppi
     },
     async ({ params: { id } }, reply) => {
       await copyRequestStatus(database, id)
+      if (readers === MAX_READERS) {
+        throw overloaded(
+          'unavailable',
+          `${MAX_READERS} callers are reading results here already, try again later`,
+        )
+      }
+      readers++
       const lines = Readable.from(resultLines(database, id), { signal: stopping })
+      // It closes when all is sent, when it breaks off, and when the caller hangs up.
+      lines.on('close', () => readers--)
       lines.on('error', (error) => {
         if (!stopping.aborted) logger.warn({ id, err: errorText(error) }, 'results broke off')
       })

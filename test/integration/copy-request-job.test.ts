@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { startCopyRequestJob } from '../../producers/copy-request-job.ts'
+import { watchDatabase } from '../../src/platform/database-watch.ts'
+import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { recordingLogger } from '../support/log.ts'
+import { request } from '../support/parties.ts'
+import { create, ensureAcme, item } from '../support/products.ts'
+import { ensureBrands } from '../../src/products/brands.ts'
+import { until } from '../support/until.ts'
+
+let fixture: TestDatabase
+
+beforeAll(async () => {
+  fixture = await openTestDatabase()
+})
+afterAll(() => fixture.database.close())
+beforeEach(async () => {
+  await emptyTables(fixture.database)
+  await ensureAcme(fixture.database, fixture.newId)
+  await ensureBrands(fixture.database, fixture.newId, ['Dune'])
+})
+
+/** A request whose chunks wait for their answers, so that it has no room for more. */
+async function fullRequest(): Promise<void> {
+  const { database } = fixture
+  const id = await request(fixture, ['Dune'])
+  await database.knex('copy_chunk').insert({
+    request_id: id,
+    chunk_no: 1,
+    message_group: 'g',
+    body: '{}',
+    content_hash: 'h',
+    items: 100_000,
+    sent_at: database.dialect.now(),
+    sends: 1,
+  })
+}
+
+test('a request that cannot be expanded is named, and tried ever more rarely, however many others are open', async () => {
+  const { database, newId } = fixture
+  await create(database, newId, [item('A')])
+  const broken = await request(fixture, ['Dune'])
+  await database.knex('copy_request').where({ id: broken }).update({ target_brands: '?' })
+  for (let count = 1; count <= 50; count++) await fullRequest()
+  const { logger, lines } = recordingLogger()
+  const job = startCopyRequestJob({
+    database,
+    publisher: { publish: () => Promise.resolve() },
+    settings: { chunkSize: 50, shards: 4 },
+    watch: watchDatabase(database, logger),
+    announce: () => undefined,
+    logger,
+  })
+  const failures = () => lines.filter(({ err }) => err?.includes(`request ${broken} cannot be`))
+  try {
+    // The log has the 1st, the 2nd, the 4th and the 8th, which is 100 ms * 2 ** 7 after the first.
+    await until('it is named', () => failures().length >= 3, 10_000)
+    expect(failures().length).toBe(3)
+  } finally {
+    await job.stop()
+  }
+})
