@@ -3,7 +3,7 @@ import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
 import { runWithWorkers, type PeerOptions } from './peer.ts'
-import type { Way } from './way.ts'
+import type { Pass, Way } from './way.ts'
 
 interface Connection {
   connection: { url: string }
@@ -45,45 +45,55 @@ const connect = (redis: string, prefix: string): Connection => ({
 /** BullMQ: jobs in Redis, products in MySQL or MariaDB; results come back as its events. */
 export const bullmq = (options: PeerOptions): Way => ({
   name: `BullMQ, ${options.jobSize} a job, ${options.database}`,
+  kind: 'bullmq',
   database: options.database,
   products: options.products,
   run: (place) =>
-    runWithWorkers('bullmq', options, place, async (prefix) => {
-      const { Queue, QueueEvents } = loadPeer<BullMq>('bullmq')
-      const redis = place.env['REDIS_URL']!
-      const queue = new Queue(QUEUE, {
-        ...connect(redis, prefix),
-        defaultJobOptions: { removeOnComplete: true },
-      })
-      const events = new QueueEvents(QUEUE, connect(redis, prefix))
-      try {
-        await events.waitUntilReady()
-        let created = 0
-        const done = new Promise<void>((resolve, reject) => {
-          events.on('failed', ({ failedReason }) => reject(new Error(failedReason)))
-          events.on('completed', ({ returnvalue }) => {
-            created += Number(returnvalue)
-            if (created === place.products) resolve()
-          })
-        })
-        const started = performance.now()
-        let bulk: { name: string; data: Job }[] = []
-        for (const items of batchesOf(place.products, options.jobSize)) {
-          bulk.push({ name: 'copy', data: { items } })
-          if (bulk.length < BULK) continue
-          await queue.addBulk(bulk)
-          bulk = []
-        }
-        await queue.addBulk(bulk)
-        await done
-        return (performance.now() - started) / 1000
-      } finally {
-        await events.close()
-        await queue.close()
-        await removeKeys(redis, prefix)
-      }
-    }),
+    runWithWorkers('bullmq', options, place, (prefix) =>
+      submitter(place.env['REDIS_URL']!, prefix, options.jobSize),
+    ),
 })
+
+async function submitter(redis: string, prefix: string, jobSize: number): Promise<Pass> {
+  const { Queue, QueueEvents } = loadPeer<BullMq>('bullmq')
+  const defaultJobOptions = { removeOnComplete: true }
+  const queue = new Queue(QUEUE, { ...connect(redis, prefix), defaultJobOptions })
+  const events = new QueueEvents(QUEUE, connect(redis, prefix))
+  let created = 0
+  let expected = 0
+  let tell = () => undefined as void
+  let fail: (reason: Error) => void = () => undefined
+  events.on('failed', ({ failedReason }) => fail(new Error(failedReason)))
+  events.on('completed', ({ returnvalue }) => {
+    created += Number(returnvalue)
+    if (created === expected) tell()
+  })
+  await events.waitUntilReady()
+  return {
+    async pass(range) {
+      created = 0
+      expected = range.products
+      const done = new Promise<void>((resolve, reject) => {
+        tell = resolve
+        fail = reject
+      })
+      let bulk: { name: string; data: Job }[] = []
+      for (const items of batchesOf(range, jobSize)) {
+        bulk.push({ name: 'copy', data: { items } })
+        if (bulk.length < BULK) continue
+        await queue.addBulk(bulk)
+        bulk = []
+      }
+      await queue.addBulk(bulk)
+      await done
+    },
+    async close() {
+      await events.close()
+      await queue.close()
+      await removeKeys(redis, prefix)
+    },
+  }
+}
 
 export async function workForBullMq(
   redis: string,

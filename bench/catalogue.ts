@@ -3,6 +3,7 @@ import type { Item } from '../src/messages.ts'
 /** Products as a shop has them: some attributes, a price, a name with a number. */
 export const USER = { id: 'bench', name: 'bench' }
 export const SOURCE = 'Source'
+export const WARM_UP = 'Warm-up'
 export const TARGETS = Array.from({ length: 10 }, (_, i) => `Target ${i}`)
 
 const COLORS = ['black', 'white', 'silver', 'blue', 'green']
@@ -21,9 +22,15 @@ export function copiedProduct(n: number): Item {
   return { brand, name: `${brand} ${name}`, ...rest }
 }
 
-export function* batchesOf(products: number, size: number): Generator<Item[]> {
+/** Products by the number, from the `first` one on. */
+export interface Range {
+  first: number
+  products: number
+}
+
+export function* batchesOf({ first, products }: Range, size: number): Generator<Item[]> {
   for (let start = 0; start < products; start += size) {
     const length = Math.min(size, products - start)
-    yield Array.from({ length }, (_, i) => copiedProduct(start + i))
+    yield Array.from({ length }, (_, i) => copiedProduct(first + start + i))
   }
 }

@@ -4,7 +4,7 @@ import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
 import { openPlace } from './place.ts'
 import { runWithWorkers, type PeerOptions } from './peer.ts'
-import type { Way } from './way.ts'
+import type { Pass, Place, Way } from './way.ts'
 
 interface GraphileWorker {
   run(options: {
@@ -31,38 +31,44 @@ const load = () => {
 /** graphile-worker: jobs and products in one PostgreSQL database; a completed job is gone. */
 export const graphileWorker = (options: PeerOptions): Way => ({
   name: `graphile-worker, ${options.jobSize} a job`,
+  kind: 'graphile-worker',
   database: 'postgres',
   products: options.products,
   async run(place) {
     const connectionString = place.env['DATABASE_URL']!
     const worker = load()
     await worker.runMigrations({ connectionString, logger: worker.logger })
-    return runWithWorkers('graphile-worker', options, place, async () => {
-      const { database, close } = await openPlace(place)
-      const { knex } = database
-      const started = performance.now()
-      let jobs: { identifier: string; payload: Job }[] = []
-      const flush = async () => {
-        await knex.raw(
-          `select 1 from graphile_worker.add_jobs(array(
-             select json_populate_recordset(null::graphile_worker.job_spec, ?::text::json)))`,
-          [JSON.stringify(jobs)],
-        )
-        jobs = []
-      }
-      for (const items of batchesOf(place.products, options.jobSize)) {
-        jobs.push({ identifier: TASK, payload: { items } })
-        if (jobs.length === INSERTED) await flush()
-      }
-      if (jobs.length > 0) await flush()
-      const open = async () => knex('graphile_worker.jobs').limit(1).select('id')
-      while ((await open()).length > 0) await sleep(POLL_MS)
-      const seconds = (performance.now() - started) / 1000
-      await close()
-      return seconds
-    })
+    return runWithWorkers('graphile-worker', options, place, () =>
+      submitter(place, options.jobSize),
+    )
   },
 })
+
+async function submitter(place: Place, jobSize: number): Promise<Pass> {
+  const { database, close } = await openPlace(place)
+  const { knex } = database
+  const add = (jobs: { identifier: string; payload: Job }[]) =>
+    knex.raw(
+      `select 1 from graphile_worker.add_jobs(array(
+         select json_populate_recordset(null::graphile_worker.job_spec, ?::text::json)))`,
+      [JSON.stringify(jobs)],
+    )
+  const open = async () => knex('graphile_worker.jobs').limit(1).select('id')
+  return {
+    async pass(range) {
+      let jobs: { identifier: string; payload: Job }[] = []
+      for (const items of batchesOf(range, jobSize)) {
+        jobs.push({ identifier: TASK, payload: { items } })
+        if (jobs.length < INSERTED) continue
+        await add(jobs)
+        jobs = []
+      }
+      if (jobs.length > 0) await add(jobs)
+      while ((await open()).length > 0) await sleep(POLL_MS)
+    },
+    close,
+  }
+}
 
 export async function workForGraphileWorker(
   connectionString: string,

@@ -1,36 +1,66 @@
-import { parseArgs } from 'node:util'
+import { checkChartFile, writeChartFile } from '../src/cli/chart-file.ts'
 import { EXIT, exitCodeOf } from '../src/cli/output.ts'
-import { within } from '../src/cli/within.ts'
 import { badInput, errorText, quoted } from '../src/errors.ts'
-import { startGuard, type Guard } from '../stack/guard.ts'
 import { createTopics, deleteTopics, down, status, up } from '../stack/commands.ts'
+import { startGuard, type Guard } from '../stack/guard.ts'
 import type { Env } from '../stack/part.ts'
 import { defaultFolder } from '../stack/state.ts'
+import { HELP, readArguments } from './arguments.ts'
+import { describeFairness, measureFairness } from './fairness.ts'
+import { drawGrowth } from './growth-chart.ts'
+import { describeGrowth } from './growth-table.ts'
+import { measureGrowth } from './growth.ts'
 import { measure } from './measure.ts'
+import { describeProfile, takeProfile } from './profile.ts'
+import { ratiosOf } from './ratios.ts'
 import { describe } from './table.ts'
 import { allWays } from './ways.ts'
 
-const HELP = `Measures the whole path of a copy against the bare database and against other ways, on the stack.
-
-  npm run bench                                      all ways, in turn, 3 rounds
-  npm run bench -- --only limit --products 50000     those whose names have this text
-  npm run --silent bench -- --json                   one JSON object
-`
+type Arguments = ReturnType<typeof readArguments>
 
 async function main(): Promise<number> {
-  const { help, json, rounds, products, only } = readArguments()
-  if (help) {
+  const given = readArguments()
+  if (given.help) {
     process.stdout.write(HELP)
     return EXIT.done
   }
-  return onStack(async (env, guard) => {
-    const ways = allWays(products, guard).filter(({ name }) => name.includes(only))
-    if (ways.length === 0) throw badInput(`--only ${quoted(only)}: no way has this in its name`)
-    const rows = await measure(ways, { rounds, env })
-    process.stdout.write(json ? `${JSON.stringify({ products, rounds, rows })}\n` : describe(rows))
-    return EXIT.done
-  })
+  if (given.chart !== undefined) await checkChartFile(given.chart)
+  const run = given.mode === undefined ? runWays : RUNS[given.mode]
+  process.stdout.write(await onStack((env, guard) => run(given, env, guard)))
+  return EXIT.done
 }
+
+async function runWays({ json, only, products, rounds }: Arguments, env: Env, guard: Guard) {
+  const wanted = only.split(';').map((text) => text.trim())
+  const ways = allWays(products, guard).filter(({ name }) =>
+    wanted.some((text) => name.includes(text)),
+  )
+  if (ways.length === 0) throw badInput(`--only ${quoted(only)}: no way has this in its name`)
+  const rows = await measure(ways, { rounds, env })
+  const found = ratiosOf(rows)
+  const ratios = Object.fromEntries(found.map(({ name, ratio }) => [name, ratio]))
+  return json ? line({ products, rounds, rows, ratios }) : describe(rows, found)
+}
+
+async function runProfile({ json, products }: Arguments, env: Env, guard: Guard) {
+  const profile = await takeProfile(products, env, guard)
+  return json ? line(profile) : describeProfile(profile)
+}
+
+async function runGrowth({ json, chart, ...options }: Arguments, env: Env, guard: Guard) {
+  const growth = await measureGrowth(options, env, guard)
+  if (chart !== undefined) await writeChartFile(chart, drawGrowth(growth))
+  return json ? line(growth) : describeGrowth(growth)
+}
+
+async function runFairness({ json, products }: Arguments, env: Env, guard: Guard) {
+  const fairness = await measureFairness(products, env, guard)
+  return json ? line(fairness) : describeFairness(fairness)
+}
+
+const RUNS = { profile: runProfile, growth: runGrowth, fairness: runFairness }
+
+const line = (result: object): string => `${JSON.stringify(result)}\n`
 
 async function onStack<T>(work: (env: Env, guard: Guard) => Promise<T>): Promise<T> {
   const folder = defaultFolder()
@@ -49,28 +79,6 @@ async function onStack<T>(work: (env: Env, guard: Guard) => Promise<T>): Promise
   } finally {
     if (before.up) guard.release()
     else await down(folder)
-  }
-}
-
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        only: { type: 'string', default: '' },
-        rounds: { type: 'string', default: '3' },
-        products: { type: 'string', default: '200000' },
-      },
-    })
-    const { rounds, products } = values
-    return {
-      ...values,
-      rounds: within('--rounds', rounds, { least: 1, most: 100 }),
-      products: within('--products', products, { least: 1000, most: 10_000_000 }),
-    }
-  } catch (error) {
-    throw badInput(errorText(error))
   }
 }
 

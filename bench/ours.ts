@@ -1,18 +1,13 @@
-import { ensureBrands } from '../src/products/brands.ts'
-import { createProducts } from '../src/products/create-products.ts'
-import { recordCopyRequest } from '../src/copy/record-request.ts'
-import { copyRequestStatus } from '../src/copy/request-status.ts'
-import { DEFAULT_NAME_TEMPLATE } from '../src/copy/name-template.ts'
-import type { Database, NewId } from '../src/database.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { SOURCE, sourceProduct, TARGETS, USER } from './catalogue.ts'
-import { openPlace } from './place.ts'
-import { startWorker, type Worker } from './processes.ts'
+import path from 'node:path'
 import type { Guard } from '../stack/guard.ts'
+import type { Env } from '../stack/part.ts'
 import type { SqlPart } from '../stack/sql.ts'
-import type { Place, Run, Way } from './way.ts'
+import { copying, fillSources } from './copy.ts'
+import { openPlace } from './place.ts'
+import { countCpu, startWorker, type Worker } from './processes.ts'
+import { timed, type Place, type Run, type Way } from './way.ts'
 
-const POLL_MS = 20
+const PROFILED = ['--import', 'tsx', '--import', './bench/stages.ts']
 
 export interface OursOptions {
   database: SqlPart
@@ -20,83 +15,61 @@ export interface OursOptions {
   consumers: number
   /** (Default: the product's own) */
   chunkSize?: number
+  /** (Default: the product's own) */
+  shards?: number
+  /** A folder into which each process writes where its time goes: see stages.ts. */
+  profile?: string
   guard: Guard
 }
 
 /** The whole path: copy request recorded, job, ordered messages, transaction, result topic, request completed. */
 export function ours(options: OursOptions): Way {
-  const { database, products, consumers, chunkSize } = options
-  const size = chunkSize === undefined ? 'default chunks' : `chunks of ${chunkSize}`
-  const many = consumers === 1 ? '1 consumer' : `${consumers} consumers`
+  const { database, products, consumers, chunkSize, shards } = options
+  const parts = [
+    `product-copy, ${database}`,
+    consumers === 1 ? '1 consumer' : `${consumers} consumers`,
+    chunkSize === undefined ? 'default chunks' : `chunks of ${chunkSize}`,
+    ...(shards === undefined ? [] : [`${shards} shards`]),
+  ]
   return {
-    name: `product-copy, ${database}, ${many}, ${size}`,
+    name: parts.join(', '),
+    kind: 'ours',
     database,
     products,
     run: (place) => {
-      const settings = chunkSize === undefined ? {} : { CHUNK_SIZE: String(chunkSize) }
+      const settings: Env = {
+        ...(chunkSize !== undefined && { CHUNK_SIZE: String(chunkSize) }),
+        ...(shards !== undefined && { SHARDS: String(shards) }),
+      }
       return run(options, { ...place, env: { ...place.env, ...settings } })
     },
   }
 }
 
-async function run({ consumers, guard }: OursOptions, place: Place): Promise<Run> {
+async function run({ consumers, guard, profile }: OursOptions, place: Place): Promise<Run> {
   const { database, newId, close } = await openPlace(place)
-  const workers: Worker[] = []
+  const workers = new Map<string, Worker>()
   try {
-    await fillSource(database, newId, Math.ceil(place.products / TARGETS.length))
-    const start = (only: string) =>
-      startWorker(['dist/src/cli/main.js', 'serve', '--only', only], place.env, '"serving"', guard)
-    workers.push(await start('job,relay,result'))
-    for (let i = 0; i < consumers; i++) workers.push(await start('consumer'))
-    const before = workers.map((worker) => worker.usage())
-    const started = performance.now()
-    const id = await request(database, newId)
-    await untilDone(database, id, place.products)
-    const seconds = (performance.now() - started) / 1000
-    const after = workers.map((worker) => worker.usage())
-    return {
-      seconds,
-      cpuSeconds: after.reduce(
-        (sum, { cpuSeconds }, i) => sum + cpuSeconds - before[i]!.cpuSeconds,
-        0,
-      ),
-      peakMiB: Math.max(...after.map(({ peakMiB }) => peakMiB)),
+    await fillSources(database, newId, place)
+    const start = async (only: string, name = only) => {
+      const args = ['dist/src/cli/main.js', 'serve', '--only', only]
+      const own = profile === undefined ? args : [...PROFILED, ...args]
+      const env = profile === undefined ? {} : { PROFILE_FILE: path.join(profile, name) }
+      workers.set(name, await startWorker(own, { ...place.env, ...env }, '"serving"', guard))
     }
+    await start('job,relay,result')
+    for (let i = 1; i <= consumers; i++) await start('consumer', `consumer ${i}`)
+    const pids = [...workers.values()].map(({ child }) => child.pid!)
+    let spent: ReturnType<typeof countCpu> | undefined
+    const begin = () => {
+      if (profile !== undefined) for (const { child } of workers.values()) child.kill('SIGUSR2')
+      spent = countCpu(pids)
+    }
+    const seconds = await timed(place, copying(database, newId), begin)
+    const peaks = [...workers].map(([name, worker]) => [name, worker.usage().peakMiB])
+    return { seconds, ...spent!(), peakMiB: Object.fromEntries(peaks) as Run['peakMiB'] }
   } finally {
-    await Promise.all(workers.map((worker) => worker.end()))
+    await Promise.all([...workers.values()].map((worker) => worker.end()))
     await close()
   }
-}
-
-async function fillSource(database: Database, newId: NewId, products: number): Promise<void> {
-  const brands = await ensureBrands(database, newId, [SOURCE, ...TARGETS])
-  for (let start = 0; start < products; start += 1000) {
-    const length = Math.min(1000, products - start)
-    const items = Array.from({ length }, (_, i) => ({ brand: SOURCE, ...sourceProduct(start + i) }))
-    await createProducts(
-      database,
-      { items, policy: 'fail', user: USER },
-      { newId, brands: () => Promise.resolve(brands) },
-    )
-  }
-}
-
-async function request(database: Database, newId: NewId): Promise<string> {
-  const { id } = await recordCopyRequest(database, newId, {
-    sourceBrand: SOURCE,
-    targetBrands: TARGETS,
-    nameTemplate: DEFAULT_NAME_TEMPLATE,
-    policy: 'return-existing',
-    user: USER,
-  })
-  return id
-}
-
-/** @throws unless every item was created */
-async function untilDone(database: Database, id: string, items: number): Promise<void> {
-  const done = () =>
-    database.knex('copy_request').where({ id }).whereNotNull('completed_at').first<object>('id')
-  while (!(await done())) await sleep(POLL_MS)
-  const status = await copyRequestStatus(database, id)
-  if (status.created !== items) throw new Error(`not all were created: ${JSON.stringify(status)}`)
 }

@@ -3,9 +3,9 @@ import { ensureBrands } from '../src/products/brands.ts'
 import type { Guard } from '../stack/guard.ts'
 import { SOURCE, TARGETS } from './catalogue.ts'
 import { openPlace } from './place.ts'
-import { startWorker, usageOf, type Worker } from './processes.ts'
+import { countCpu, startWorker, type Worker } from './processes.ts'
 import type { SqlPart } from '../stack/sql.ts'
-import type { Place, Run } from './way.ts'
+import { timed, type Pass, type Place, type Run } from './way.ts'
 
 export interface PeerOptions {
   database: SqlPart
@@ -19,13 +19,13 @@ export interface PeerOptions {
 
 /**
  * Starts the workers of a queue, and lets the submitter do its part.
- * @param submit gets a name that no other run has. @returns the seconds until the last result
+ * @param open is given a name that no other run has
  */
 export async function runWithWorkers(
   queue: string,
   { workers, jobSize, guard }: PeerOptions,
   place: Place,
-  submit: (prefix: string) => Promise<number>,
+  open: (prefix: string) => Promise<Pass>,
 ): Promise<Run> {
   const prefix = `bench${randomBytes(4).toString('hex')}`
   const { database, newId, close } = await openPlace(place, 1)
@@ -37,15 +37,24 @@ export async function runWithWorkers(
       const args = ['--import', 'tsx', 'bench/worker.ts', queue, prefix, String(jobSize)]
       running.push(await startWorker(args, { ...place.env, WORKER_ID: String(i) }, 'ready', guard))
     }
-    const cpu = () =>
-      [...running.map((worker) => worker.usage()), usageOf(process.pid)].map(
-        (one) => one.cpuSeconds,
+    const submitter = await open(prefix)
+    try {
+      let spent: ReturnType<typeof countCpu> | undefined
+      const pids = [process.pid, ...running.map(({ child }) => child.pid!)]
+      const seconds = await timed(
+        place,
+        (range) => submitter.pass(range),
+        () => (spent = countCpu(pids)),
       )
-    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
-    const before = sum(cpu())
-    const seconds = await submit(prefix)
-    const peaks = running.map((worker) => worker.usage().peakMiB)
-    return { seconds, cpuSeconds: sum(cpu()) - before, peakMiB: Math.max(...peaks) }
+      const peaks = running.map((worker, i) => [`worker ${i + 1}`, worker.usage().peakMiB])
+      return {
+        seconds,
+        ...spent!(),
+        peakMiB: Object.fromEntries(peaks) as Run['peakMiB'],
+      }
+    } finally {
+      await submitter.close()
+    }
   } finally {
     await Promise.all(running.map((worker) => worker.end()))
   }

@@ -4,7 +4,7 @@ import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
 import { openPlace } from './place.ts'
 import { runWithWorkers, type PeerOptions } from './peer.ts'
-import type { Way } from './way.ts'
+import type { Pass, Place, Way } from './way.ts'
 
 interface Boss {
   start(): Promise<unknown>
@@ -35,6 +35,7 @@ const open = (url: string): Boss => {
 /** pg-boss: jobs and products in one PostgreSQL database; the submitter looks until all are completed. */
 export const pgBoss = (options: PeerOptions): Way => ({
   name: `pg-boss, ${options.jobSize} a job`,
+  kind: 'pg-boss',
   database: 'postgres',
   products: options.products,
   async run(place) {
@@ -43,38 +44,44 @@ export const pgBoss = (options: PeerOptions): Way => ({
     await boss.start()
     await boss.createQueue(QUEUE)
     try {
-      return await runWithWorkers('pg-boss', options, place, async () => {
-        const { database, close } = await openPlace(place)
-        const started = performance.now()
-        let jobs: { name: string; data: Job }[] = []
-        let sent = 0
-        const flush = async () => {
-          await boss.insert(jobs)
-          sent += jobs.length
-          jobs = []
-        }
-        for (const items of batchesOf(place.products, options.jobSize)) {
-          jobs.push({ name: QUEUE, data: { items } })
-          if (jobs.length === INSERTED) await flush()
-        }
-        if (jobs.length > 0) await flush()
-        const completed = async () => {
-          const [row] = await database
-            .knex('pgboss.job')
-            .where({ name: QUEUE, state: 'completed' })
-            .count<{ n: string }[]>({ n: '*' })
-          return Number(row!.n)
-        }
-        while ((await completed()) < sent) await sleep(POLL_MS)
-        const seconds = (performance.now() - started) / 1000
-        await close()
-        return seconds
-      })
+      return await runWithWorkers('pg-boss', options, place, () =>
+        submitter(place, boss, options.jobSize),
+      )
     } finally {
       await boss.stop({ graceful: false })
     }
   },
 })
+
+async function submitter(place: Place, boss: Boss, jobSize: number): Promise<Pass> {
+  const { database, close } = await openPlace(place)
+  let sent = 0
+  const insert = async (jobs: { name: string; data: Job }[]) => {
+    await boss.insert(jobs)
+    sent += jobs.length
+  }
+  const completed = async () => {
+    const [row] = await database
+      .knex('pgboss.job')
+      .where({ name: QUEUE, state: 'completed' })
+      .count<{ n: string }[]>({ n: '*' })
+    return Number(row!.n)
+  }
+  return {
+    async pass(range) {
+      let jobs: { name: string; data: Job }[] = []
+      for (const items of batchesOf(range, jobSize)) {
+        jobs.push({ name: QUEUE, data: { items } })
+        if (jobs.length < INSERTED) continue
+        await insert(jobs)
+        jobs = []
+      }
+      if (jobs.length > 0) await insert(jobs)
+      while ((await completed()) < sent) await sleep(POLL_MS)
+    },
+    close,
+  }
+}
 
 export async function workForPgBoss(
   url: string,

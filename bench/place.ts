@@ -1,17 +1,22 @@
 import { randomBytes } from 'node:crypto'
+import type { Database, NewId } from '../src/database.ts'
+import { openEmbeddedDatabase } from '../src/platform/embedded-database.ts'
 import { migrate } from '../src/platform/migrate.ts'
 import { openServerDatabase } from '../src/platform/server-database.ts'
 import { createSnowflake } from '../src/platform/snowflake.ts'
-import type { Database, NewId } from '../src/database.ts'
 import { audit, isClean } from '../src/products/audit.ts'
 import type { Env } from '../stack/part.ts'
 import { runSql, type SqlPart } from '../stack/sql.ts'
+import { TARGETS } from './catalogue.ts'
 import type { Place } from './way.ts'
 
 /** Of the benchmark itself: those of the workers are leased, or counted from 1. */
 const WORKER_ID = 1023
 
-/** Makes an empty database with our tables, lets work be done in it, checks the promise, and drops it. */
+/**
+ * Makes an empty database with our tables, lets work be done in it, checks the promise, and drops it.
+ * @param expected products that the target brands must have afterwards
+ */
 export async function withDatabase<T>(
   name: SqlPart,
   env: Env,
@@ -25,14 +30,12 @@ export async function withDatabase<T>(
   try {
     const url = new URL(server)
     url.pathname = `/${database}`
-    const opened = await openServerDatabase(url.href, { poolSize: 4 })
+    const own = { ...env, DATABASE_URL: url.href }
+    const opened = await openPlace({ env: own })
     try {
-      await migrate(opened)
-      const result = await work({ ...env, DATABASE_URL: url.href })
-      const audited = await audit(opened)
-      if (!isClean(audited) || audited.liveProducts < expected) {
-        throw new Error(`the audit found ${JSON.stringify(audited)}, not ${expected} products`)
-      }
+      await migrate(opened.database)
+      const result = await work(own)
+      await check(opened.database, expected)
       return result
     } finally {
       await opened.close()
@@ -43,12 +46,29 @@ export async function withDatabase<T>(
   }
 }
 
+/** @throws unless the promise holds and the target brands have so many products, no more and no less */
+export async function check(database: Database, expected: number): Promise<void> {
+  const audited = await audit(database)
+  if (!isClean(audited)) throw new Error(`the audit found ${JSON.stringify(audited)}`)
+  const [row] = await database
+    .knex('product')
+    .join('brand', 'brand.id', 'product.brand_id')
+    .whereIn('brand.name', TARGETS)
+    .count<{ products: string }[]>({ products: '*' })
+  const { products } = row!
+  if (Number(products) === expected) return
+  throw new Error(`the target brands have ${products} products, not ${expected}`)
+}
+
 /** Opens the database of a round. */
 export async function openPlace(
-  { env }: Place,
+  { env }: Pick<Place, 'env'>,
   poolSize = 4,
   workerId = WORKER_ID,
 ): Promise<{ database: Database; newId: NewId; close: () => Promise<void> }> {
-  const database = await openServerDatabase(env['DATABASE_URL']!, { poolSize })
+  const { DATABASE_URL: url } = env
+  const database = url
+    ? await openServerDatabase(url, { poolSize })
+    : await openEmbeddedDatabase(env['DATA_DIR']!, { create: true })
   return { database, newId: createSnowflake({ workerId }), close: () => database.close() }
 }

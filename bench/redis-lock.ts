@@ -4,12 +4,11 @@ import { Redis } from 'ioredis'
 import { ensureBrands } from '../src/products/brands.ts'
 import { keyText, productKey } from '../src/products/product-key.ts'
 import type { Item } from '../src/messages.ts'
-import { copiedProduct, SOURCE, TARGETS } from './catalogue.ts'
+import { copiedProduct, type Range, SOURCE, TARGETS } from './catalogue.ts'
 import { createJobHandler } from './job.ts'
 import { openPlace } from './place.ts'
-import { usageOf } from './processes.ts'
 import type { SqlPart } from '../stack/sql.ts'
-import type { Place, Run, Way } from './way.ts'
+import { timedHere, type Place, type Run, type Way } from './way.ts'
 
 const CONNECTIONS = 8
 const LOCK_MS = 10_000
@@ -18,6 +17,7 @@ const UNLOCK = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call(
 /** A lock in Redis around each product, written by one script: no queue, no messages, no results. */
 export const redisLock = (database: SqlPart, products: number): Way => ({
   name: `a Redis lock a product, ${database}`,
+  kind: 'redis-lock',
   database,
   products,
   run,
@@ -30,19 +30,16 @@ async function run(place: Place): Promise<Run> {
   try {
     await ensureBrands(database, newId, [SOURCE, ...TARGETS])
     const handle = await createJobHandler(database, newId)
-    const before = usageOf(process.pid).cpuSeconds
-    const started = performance.now()
-    let next = 0
-    const write = async () => {
-      while (next < place.products) {
-        const item = copiedProduct(next++)
-        await locked(redis, prefix + keyText(keyOf(item)), () => handle({ items: [item] }))
+    return await timedHere(place, async ({ first, products }: Range) => {
+      let next = first
+      const write = async () => {
+        while (next < first + products) {
+          const item = copiedProduct(next++)
+          await locked(redis, prefix + keyText(keyOf(item)), () => handle({ items: [item] }))
+        }
       }
-    }
-    await Promise.all(Array.from({ length: CONNECTIONS }, write))
-    const seconds = (performance.now() - started) / 1000
-    const { cpuSeconds, peakMiB } = usageOf(process.pid)
-    return { seconds, cpuSeconds: cpuSeconds - before, peakMiB }
+      await Promise.all(Array.from({ length: CONNECTIONS }, write))
+    })
   } finally {
     redis.disconnect()
     await close()

@@ -1,6 +1,9 @@
 import type { Guard } from '../stack/guard.ts'
 import { article } from './article.ts'
+import { bulkLoad } from './bulk-load.ts'
+import { TARGETS } from './catalogue.ts'
 import { bullmq } from './bullmq.ts'
+import { limitEmbedded, oursEmbedded } from './embedded.ts'
 import { graphileWorker } from './graphile-worker.ts'
 import { limit } from './limit.ts'
 import { ours } from './ours.ts'
@@ -13,14 +16,17 @@ const SLOWER = 50
 
 /** All ways, in the order of the table. */
 export function allWays(products: number, guard: Guard): Way[] {
-  const few = Math.ceil(products / SLOWER)
+  const few = TARGETS.length * Math.ceil(products / SLOWER / TARGETS.length)
   const mysql = { database: 'mysql', workers: 2, guard } as const
   const postgres = { database: 'postgres', workers: 2, guard } as const
   return [
     ...[1, 2, 4].map((consumers) => ours({ ...mysql, products, consumers })),
     ...[100, 20].map((chunkSize) => ours({ ...mysql, products, consumers: 2, chunkSize })),
     ours({ ...mysql, products: few, consumers: 2, chunkSize: 1 }),
+    ours({ ...mysql, products, consumers: 2, shards: 16 }),
     ...[1, 2].map((consumers) => ours({ ...postgres, products, consumers })),
+    ours({ ...postgres, products, consumers: 2, shards: 16 }),
+    oursEmbedded(products, guard),
     article({ ...mysql, products: few }),
     redisLock('mysql', few),
     ...[100, 500].map((jobSize) => bullmq({ ...mysql, products, jobSize })),
@@ -31,5 +37,8 @@ export function allWays(products: number, guard: Guard): Way[] {
     graphileWorker({ ...postgres, products: few, jobSize: 1 }),
     ...[100, 500, 1000].map((size) => limit('mysql', products, size)),
     ...[100, 500, 1000].map((size) => limit('postgres', products, size)),
+    bulkLoad('mysql', products),
+    bulkLoad('postgres', products),
+    ...[100, 500, 1000].map((size) => limitEmbedded(products, size, guard)),
   ]
 }

@@ -9,11 +9,7 @@ import type { Env } from '../stack/part.ts'
 
 const [queue, prefix, jobSize] = process.argv.slice(2) as [string, string, string]
 const env = process.env as Env
-const { database, newId, close } = await openPlace(
-  { env, products: 0 },
-  4,
-  Number(env['WORKER_ID']),
-)
+const { database, newId, close } = await openPlace({ env }, 4, Number(env['WORKER_ID']))
 const handle = await createJobHandler(database, newId)
 const url = env['DATABASE_URL']!
 /** pg-boss fetches several small jobs at a time, as its users would. */
