@@ -20,8 +20,7 @@ test('serve is killed again and again in the middle of a copy; nothing is lost, 
   const data = await newDataFolder()
   const ids = await prepare(data)
 
-  let interrupted = 0
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let interrupted = 0; interrupted < ROUNDS;) {
     // Small chunks stretch the copy, so that the kill comes in the middle of it.
     const server = startCli(['serve'], data, { LOG_LEVEL: 'info', CHUNK_SIZE: '10' })
     const ended = finished(server)
@@ -29,9 +28,10 @@ test('serve is killed again and again in the middle of a copy; nothing is lost, 
     await sleep(random() * 800)
     server.kill('SIGKILL')
     await ended
+    // Where a fast machine has done all, the same once more: every item is there already.
     if (await isOpen(data, ids)) interrupted++
+    else ids.push(await recordAgain(data))
   }
-  expect(interrupted).toBeGreaterThan(ROUNDS / 2)
 
   const server = startCli(['serve', '--json'], data, { CHUNK_SIZE: '10' })
   const ended = finished(server)
@@ -50,7 +50,7 @@ test('serve is killed again and again in the middle of a copy; nothing is lost, 
 
   const { database } = await open(data)
   try {
-    const pairs = new Map<unknown, { outcome: string; id?: string }[]>()
+    const byName = new Map<unknown, { outcome: string; id?: string }[]>()
     for (const id of ids) {
       const status = await copyRequestStatus(database, id)
       expect(status).toMatchObject({
@@ -62,12 +62,13 @@ test('serve is killed again and again in the middle of a copy; nothing is lost, 
       })
       const results = await resultsOf(database, id)
       expect(new Set(results.map(({ sourceProductId }) => sourceProductId)).size).toBe(PRODUCTS)
-      for (const one of results) pairs.set(one.name, [...(pairs.get(one.name) ?? []), one])
+      for (const one of results) byName.set(one.name, [...(byName.get(one.name) ?? []), one])
     }
-    expect(pairs.size).toBe(PRODUCTS)
-    for (const pair of pairs.values()) {
-      expect(pair.map(({ outcome }) => outcome).sort()).toEqual(['created', 'existing'])
-      expect(pair[0]!.id).toBe(pair[1]!.id)
+    expect(byName.size).toBe(PRODUCTS)
+    const expected = ids.map((_, i) => (i === 0 ? 'created' : 'existing'))
+    for (const given of byName.values()) {
+      expect(given.map(({ outcome }) => outcome).sort()).toEqual(expected)
+      expect(new Set(given.map(({ id }) => id)).size).toBe(1)
     }
     expect(await audit(database)).toEqual({
       liveProducts: 2 * PRODUCTS,
@@ -103,6 +104,13 @@ async function prepare(data: string): Promise<string[]> {
   const ids = [await request(fixture, ['Aurora']), await request(fixture, ['Aurora'])]
   await database.close()
   return ids
+}
+
+async function recordAgain(data: string): Promise<string> {
+  const fixture = await open(data)
+  const id = await request(fixture, ['Aurora'])
+  await fixture.database.close()
+  return id
 }
 
 async function isOpen(data: string, ids: string[]): Promise<boolean> {
