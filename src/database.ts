@@ -55,8 +55,8 @@ export interface Dialect {
   findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyOwner[]>
   /**
    * Inserts the keys in the order given. Waits for other transactions that hold one of them.
-   * @returns the ids of the rows that were inserted. Of the others some have a key or an id that
-   *   another product has; where one row fails all, all of them are among the others.
+   * @returns the ids of the rows that were not inserted. Some of them have a key or an id that another
+   *   product has; where one row fails all, all of them are there.
    */
   insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]>
   /** @returns false when another product has one of the ids: the transaction must be rolled back */

@@ -1,6 +1,6 @@
 import { bodyHash, chunkBody, type ChunkMessage, type Item } from '../messages.ts'
 import type { RequestRow } from './request-status.ts'
-import { fillNameTemplate } from './name-template.ts'
+import { nameFiller } from './name-template.ts'
 import { messageGroup, productKey, shardOf } from '../products/product-key.ts'
 import type { SourceProduct } from './source-products.ts'
 
@@ -24,10 +24,11 @@ export function expandItems(
   targetBrands: string[],
   nameTemplate: string,
 ): Item[] {
+  const fill = nameFiller(nameTemplate)
   return products.flatMap((product) =>
     targetBrands.map((brand) => ({
       brand,
-      name: fillNameTemplate(nameTemplate, brand, product.name),
+      name: fill(brand, product.name),
       model: product.model,
       price: product.price,
       attributes: product.attributes,

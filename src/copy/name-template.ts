@@ -23,7 +23,14 @@ export function checkNameTemplate(template: string): void {
   }
 }
 
-/** Fills a template in one pass: a product whose name holds "{brand}" keeps it. */
-export function fillNameTemplate(template: string, brand: string, name: string): string {
-  return template.replace(/\{(brand|name)\}/g, (_, field) => (field === 'brand' ? brand : name))
+/** @returns what fills the template in one pass: a product whose name holds "{brand}" keeps it */
+export function nameFiller(template: string): (brand: string, name: string) => string {
+  const parts = template.split(/(\{brand\}|\{name\})/)
+  return (brand, name) => {
+    let filled = ''
+    for (const part of parts) {
+      filled += part === '{brand}' ? brand : part === '{name}' ? name : part
+    }
+    return filled
+  }
 }

@@ -1,7 +1,7 @@
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { DEFAULT_NAME_TEMPLATE, MAX_TEMPLATE_LENGTH } from '../copy/name-template.ts'
 import { MAX_TARGETS } from '../copy/record-request.ts'
-import { DUPLICATE_POLICIES, MAX_CHUNK_SIZE, OutcomeSchema } from '../messages.ts'
+import { DUPLICATE_POLICIES, OutcomeSchema } from '../messages.ts'
 import type { Product } from '../products/find-products.ts'
 import { quoted } from '../errors.ts'
 import { isId, MAX_ID, MAX_LENGTH } from '../products/read-product.ts'
@@ -50,12 +50,14 @@ const policy = Type.Enum(DUPLICATE_POLICIES, {
   description: 'what is to be done about a product that is there',
 })
 
+const MAX_BATCH_ITEMS = 1000
+
 export const NewProduct = strict({ ...productFields, ...moreFields, policy: Type.Optional(policy) })
 
 export const Batch = strict({
   items: Type.Array(strict({ ...productFields, ...moreFields }), {
     minItems: 1,
-    maxItems: MAX_CHUNK_SIZE,
+    maxItems: MAX_BATCH_ITEMS,
   }),
   policy: Type.Optional(policy),
 })

@@ -73,7 +73,7 @@ const ConfigSchema = Type.Object({
   CHUNK_SIZE: Type.Integer({
     minimum: 1,
     maximum: MAX_CHUNK_SIZE,
-    default: 1000,
+    default: 2000,
     description: 'Items in one chunk at the most: one message, one transaction, one result.',
   }),
   SHARDS: Type.Integer({

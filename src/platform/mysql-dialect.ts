@@ -49,7 +49,7 @@ async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Pro
     'insert into product_unique (id, name, model, user_id, user_name) values ?',
     values,
   )
-  return inserted ? claims.map(({ id }) => id) : []
+  return inserted ? [] : claims.map(({ id }) => id)
 }
 
 function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {

@@ -39,15 +39,19 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
 
 /** `on conflict do nothing`, here and below: a lost race leaves no error in the database's log. */
 async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
-  const inserted = await trx.raw<{ rows: { id: string }[] }>(
-    `insert into product_unique (id, name, model, user_id, user_name)
-     select id, name, model, ?, ?
-       from json_to_recordset(?::text::json) as k (id bigint, name text, model text)
-     on conflict do nothing
-     returning id`,
-    [user.id, user.name, JSON.stringify(claims.map(({ id, key }) => ({ id, ...key })))],
+  const lost = await trx.raw<{ rows: { id: string }[] }>(
+    `with claim as materialized (
+       select * from json_to_recordset(?::text::json) as k (id bigint, name text, model text)
+     ), inserted as (
+       insert into product_unique (id, name, model, user_id, user_name)
+       select id, name, model, ?, ? from claim
+       on conflict do nothing
+       returning id
+     )
+     select id from claim where id not in (select id from inserted)`,
+    [JSON.stringify(claims.map(({ id, key }) => ({ id, ...key }))), user.id, user.name],
   )
-  return inserted.rows.map(({ id }) => id)
+  return lost.rows.map(({ id }) => id)
 }
 
 async function insertProducts(

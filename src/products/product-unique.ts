@@ -66,8 +66,9 @@ export async function claimKeys(
 ): Promise<Map<string, string>> {
   if (claims.length === 0) return new Map()
   claims.sort((a, b) => compareKeys(a.key, b.key))
-  const claimed = new Set(await database.dialect.insertKeys(trx, claims, user))
-  const lost = claims.filter(({ id }) => !claimed.has(id))
+  const refused = new Set(await database.dialect.insertKeys(trx, claims, user))
+  if (refused.size === 0) return new Map()
+  const lost = claims.filter(({ id }) => refused.has(id))
   // The transaction is READ COMMITTED: who was waited for can be seen now.
   const owners = await findOwners(
     database,

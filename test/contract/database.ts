@@ -7,7 +7,7 @@ import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
 import { publishWaiting, sendOverdueAgain, type Outbox } from '../../src/copy/outbox.ts'
 import type { Database, NewId } from '../../src/database.ts'
-import type { DuplicatePolicy } from '../../src/messages.ts'
+import { MAX_CHUNK_SIZE, type DuplicatePolicy } from '../../src/messages.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
 import { answer, arrivedChunk, create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
@@ -112,12 +112,12 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
 
       test('takes a full chunk, with texts of any script and of full length', async () => {
         const long = '手'.repeat(126)
-        const items = Array.from({ length: 1000 }, (_, i) => item(`${long}${i}`))
+        const items = Array.from({ length: MAX_CHUNK_SIZE }, (_, i) => item(`${long}${i}`))
         const outcomes = await create(database, newId, items)
         expect(outcomes.every(({ outcome }) => outcome === 'created')).toBe(true)
         const again = await create(database, newId, items)
         expect(idsOf(again)).toEqual(idsOf(outcomes))
-        expect(await audit(database)).toEqual({ liveProducts: 1000, ...CLEAN })
+        expect(await audit(database)).toEqual({ liveProducts: MAX_CHUNK_SIZE, ...CLEAN })
       })
 
       test('keeps apart what only a case-blind or accent-blind collation would mix', async () => {

@@ -1,15 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { checkNameTemplate, fillNameTemplate } from '../../src/copy/name-template.ts'
+import { checkNameTemplate, nameFiller } from '../../src/copy/name-template.ts'
 
 test('fills brand and name', () => {
-  expect(fillNameTemplate('{brand} {name}', 'Aurora', 'Galaxy')).toBe('Aurora Galaxy')
-  expect(fillNameTemplate('{name} ({name}) by {brand}', 'A', 'B')).toBe('B (B) by A')
+  expect(nameFiller('{brand} {name}')('Aurora', 'Galaxy')).toBe('Aurora Galaxy')
+  expect(nameFiller('{name} ({name}) by {brand}')('A', 'B')).toBe('B (B) by A')
 })
 
 test('leaves what looks like a template inside of a name, and signs that replace() knows', () => {
-  expect(fillNameTemplate('{brand} {name}', "$& $1 {name} $'", '{brand}')).toBe(
-    "$& $1 {name} $' {brand}",
-  )
+  expect(nameFiller('{brand} {name}')("$& $1 {name} $'", '{brand}')).toBe("$& $1 {name} $' {brand}")
 })
 
 test.each(['{brand} {name}', '{name}', 'New {name}!', '{name} {'])('%s is allowed', (template) => {
