@@ -15,8 +15,6 @@ export interface OursOptions {
   consumers: number
   /** (Default: the product's own) */
   chunkSize?: number
-  /** (Default: the product's own) */
-  shards?: number
   /** A folder into which each process writes where its time goes: see stages.ts. */
   profile?: string
   guard: Guard
@@ -24,12 +22,11 @@ export interface OursOptions {
 
 /** The whole path: copy request recorded, job, ordered messages, transaction, result topic, request completed. */
 export function ours(options: OursOptions): Way {
-  const { database, products, consumers, chunkSize, shards } = options
+  const { database, products, consumers, chunkSize } = options
   const parts = [
     `product-copy, ${database}`,
     consumers === 1 ? '1 consumer' : `${consumers} consumers`,
     chunkSize === undefined ? 'default chunks' : `chunks of ${chunkSize}`,
-    ...(shards === undefined ? [] : [`${shards} shards`]),
   ]
   return {
     name: parts.join(', '),
@@ -37,10 +34,7 @@ export function ours(options: OursOptions): Way {
     database,
     products,
     run: (place) => {
-      const settings: Env = {
-        ...(chunkSize !== undefined && { CHUNK_SIZE: String(chunkSize) }),
-        ...(shards !== undefined && { SHARDS: String(shards) }),
-      }
+      const settings: Env = chunkSize === undefined ? {} : { CHUNK_SIZE: String(chunkSize) }
       return run(options, { ...place, env: { ...place.env, ...settings } })
     },
   }

@@ -21,11 +21,10 @@ export function allWays(products: number, guard: Guard): Way[] {
   const postgres = { database: 'postgres', workers: 2, guard } as const
   return [
     ...[1, 2, 4].map((consumers) => ours({ ...mysql, products, consumers })),
-    ...[100, 20].map((chunkSize) => ours({ ...mysql, products, consumers: 2, chunkSize })),
+    ...[4000, 100, 20].map((chunkSize) => ours({ ...mysql, products, consumers: 2, chunkSize })),
     ours({ ...mysql, products: few, consumers: 2, chunkSize: 1 }),
-    ours({ ...mysql, products, consumers: 2, shards: 16 }),
     ...[1, 2].map((consumers) => ours({ ...postgres, products, consumers })),
-    ours({ ...postgres, products, consumers: 2, shards: 16 }),
+    ours({ ...postgres, products, consumers: 2, chunkSize: 4000 }),
     oursEmbedded(products, guard),
     article({ ...mysql, products: few }),
     redisLock('mysql', few),

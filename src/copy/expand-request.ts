@@ -8,7 +8,7 @@ import { readSourceProducts } from './source-products.ts'
  * Items of one page at the most: it is held in memory, and a request has no more than two of them on
  * their way, so that what others ask for meanwhile does not wait behind all of it.
  */
-const PAGE_ITEMS = { min: 1000, max: 14_400 }
+const PAGE_ITEMS = { min: 1000, max: 28_800 }
 /**
  * How full a page makes the chunks on average. Keys are not spread quite evenly, and a shard that got
  * a few items more than a chunk holds makes two half-empty ones.

@@ -12,7 +12,8 @@ export interface MessageSource<M> {
   toDelivery(message: M): Delivery
   /** Hides the message for so many milliseconds from now. */
   hide(message: M, ms: number): Promise<void>
-  acknowledge(message: M): Promise<void>
+  /** Acknowledges messages that were received together. @returns those that are not acknowledged */
+  acknowledge(messages: M[]): Promise<M[]>
 }
 
 /** What a killed process had in hand reaches another one after this time. RocketMQ's least is 10 s. */
@@ -119,7 +120,7 @@ async function settle<M>(
   const done = await handle(deliveries, stopping).catch(() => 0)
   await hiding.end()
   const [failed, ...behind] = messages.slice(done)
-  const settling = messages.slice(0, done).map((message) => acknowledge(source, message))
+  const settling = [acknowledge(source, messages.slice(0, done))]
   if (failed !== undefined) {
     // Its queue waits for it.
     const rest = stopping.aborted ? RELEASE_MS : backoff(RETRY_MS, deliveries[done]!.attempt)
@@ -156,14 +157,18 @@ function keepHidden<M>({ source, logger }: ReceiveOptions<M>, messages: M[]) {
   }
 }
 
-/** @throws the last error, when none of a few tries succeeds: the message comes again then */
-async function acknowledge<M>(source: MessageSource<M>, message: M): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+/** @throws when a few tries do not succeed for all of them: the others come again then */
+async function acknowledge<M>(source: MessageSource<M>, messages: M[]): Promise<void> {
+  let left = messages
+  let failure: unknown
+  for (let attempt = 1; left.length > 0; attempt++) {
+    if (attempt > ACKNOWLEDGE.attempts) throw failure
+    if (attempt > 1) await sleep(ACKNOWLEDGE.pauseMs)
     try {
-      return await source.acknowledge(message)
+      left = await source.acknowledge(left)
+      failure = new Error(`${left.length} messages could not be acknowledged`)
     } catch (error) {
-      if (attempt === ACKNOWLEDGE.attempts) throw error
-      await sleep(ACKNOWLEDGE.pauseMs)
+      failure = error
     }
   }
 }

@@ -9,7 +9,7 @@ import { errorText, ProductCopyError } from '../errors.ts'
 import type { Logger } from './logger.ts'
 import { mend, type Learned } from './rocketmq-mends.ts'
 
-export type { MessageView, Producer } from 'rocketmq-client-nodejs'
+export type { MessageView, Producer, SimpleConsumer } from 'rocketmq-client-nodejs'
 
 export interface RocketMqOptions {
   /** host:port of the proxy. */
@@ -25,7 +25,8 @@ export interface RocketMqOptions {
   logger: Logger
 }
 
-const REQUEST_MS = 3000
+/** How long a call may take. */
+export const REQUEST_MS = 3000
 /** The client asks three times for a topic's route, and then waits for its settings without end. */
 const START_MS = 15_000
 /** The proxy refuses 1 s, and makes 5 s of this. */

@@ -1,6 +1,7 @@
 import type { Broker, Handler, OutgoingMessage, Subscription } from '../broker.ts'
 import { createFaultLog } from './fault-log.ts'
 import { HIDDEN_MS, startReceiveLoops } from './receive-loops.ts'
+import { acknowledge } from './rocketmq-acknowledge.ts'
 import {
   shutDown,
   startConsumer,
@@ -78,7 +79,7 @@ async function subscribe(
         attempt: deliveryAttempt,
       }),
       hide: (message, ms) => client.changeInvisibleDuration(message, ms),
-      acknowledge: (message) => client.ack(message),
+      acknowledge: (messages) => acknowledge(client, messages),
     },
     handle,
     ready,

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import {
   bodyHash,
   chunkBody,
+  MAX_CHUNK_SIZE,
   parseChunkMessage,
   parseResultMessage,
   resultBody,
@@ -92,7 +93,7 @@ describe('is not readable', () => {
     [JSON.stringify({ ...chunk, version: 2, packed: bomb }), 'its packed items cannot be unpacked'],
     [JSON.stringify({ ...chunk, version: 2, packed: nothing }), '/items must not have fewer'],
     [JSON.stringify({ ...chunk, items: [] }), '/items'],
-    [JSON.stringify({ ...chunk, items: new Array(1001).fill({}) }), '/items'],
+    [JSON.stringify({ ...chunk, items: new Array(MAX_CHUNK_SIZE + 1).fill({}) }), '/items'],
     [JSON.stringify({ ...chunk, items: [7] }), '/items/0'],
     [JSON.stringify({ ...chunk, policy: 'maybe' }), '/policy'],
     [JSON.stringify({ ...chunk, requestId: 'a b' }), '/requestId'],
