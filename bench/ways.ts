@@ -12,7 +12,7 @@ import { redisLock } from './redis-lock.ts'
 import type { Way } from './way.ts'
 
 /** A way with a transaction for each product takes so many times fewer, or it would take all day. */
-const SLOWER = 50
+const SLOWER = 20
 
 /** All ways, in the order of the table. */
 export function allWays(products: number, guard: Guard): Way[] {

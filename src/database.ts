@@ -42,6 +42,21 @@ export interface NewProductRow extends KeyClaim {
   sourceProductId: string | null
 }
 
+/** What is written of a result into the row of its chunk. */
+export interface ChunkResult {
+  requestId: string
+  chunkNo: number
+  contentHash: string
+  /** The outcomes, as `writeList` writes them. */
+  outcomes: string
+  items: number
+  created: number
+  existing: number
+  rejected: number
+  failed: number
+  gaveUp: boolean
+}
+
 export interface User {
   id: string
   name: string
@@ -67,6 +82,12 @@ export interface Dialect {
    *   and the transaction goes on; of several some may be, and it must be rolled back
    */
   insertUnlessTaken(trx: Transaction, table: string, rows: object[]): Promise<boolean>
+  /**
+   * Completes the open chunks that results belong to: those of the same name, hash and number of items.
+   * A chunk that was given up counts as open, unless the result says so once more.
+   * @returns how many were completed
+   */
+  completeChunks(connection: Knex, results: ChunkResult[]): Promise<number>
   /** SQL for this moment, later by so many milliseconds, on the database's own clock. */
   now(laterMs?: number): Knex.Raw
   /** Whether the transaction may succeed when it is run again from the start. */

@@ -9,6 +9,8 @@ import { readSourceProducts } from './source-products.ts'
  * their way, so that what others ask for meanwhile does not wait behind all of it.
  */
 const PAGE_ITEMS = { min: 1000, max: 28_800 }
+/** So many chunks keep the consumers busy while the next page is made, as long as they are not that large. */
+const PAGE_CHUNKS = { count: 256, items: 14_400 }
 /**
  * How full a page makes the chunks on average. Keys are not spread quite evenly, and a shard that got
  * a few items more than a chunk holds makes two half-empty ones.
@@ -17,8 +19,11 @@ const FILL = 0.9
 /** What one INSERT has at the most, well below what the databases take in one packet. */
 const MAX_INSERT = { rows: 1000, bytes: 4 * 1024 * 1024 }
 
-const pageItems = ({ chunkSize, shards }: ChunkSettings): number =>
-  Math.min(Math.max(Math.floor(chunkSize * shards * FILL), PAGE_ITEMS.min), PAGE_ITEMS.max)
+const pageItems = ({ chunkSize, shards }: ChunkSettings): number => {
+  const full = Math.floor(chunkSize * shards * FILL)
+  const busy = Math.min(chunkSize * PAGE_CHUNKS.count, PAGE_CHUNKS.items)
+  return Math.min(Math.max(full, busy, PAGE_ITEMS.min), PAGE_ITEMS.max)
+}
 
 /** Requests that are not yet wholly in chunks, the first ones with an id above `after`. */
 export async function requestsToExpand(

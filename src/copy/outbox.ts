@@ -137,7 +137,15 @@ async function update(database: Database, outbox: Outbox, rows: RowName[], chang
  * column alone against constants. Two requests of one moment could be taken for one.
  */
 const oneOf = (rows: RowName[]) => (where: Knex.QueryBuilder) => {
-  for (const { request_id, chunk_no } of rows) void where.orWhere({ request_id, chunk_no })
+  const chunkNos = new Map<string, number[]>()
+  for (const { request_id, chunk_no } of rows) {
+    const others = chunkNos.get(request_id)
+    if (others) others.push(chunk_no)
+    else chunkNos.set(request_id, [chunk_no])
+  }
+  for (const [request_id, numbers] of chunkNos) {
+    void where.orWhere((one) => void one.where({ request_id }).whereIn('chunk_no', numbers))
+  }
 }
 
 const message = (outbox: Outbox, row: OutboxRow): OutgoingMessage => ({

@@ -1,5 +1,4 @@
-import type { Knex } from 'knex'
-import type { Database } from '../database.ts'
+import type { ChunkResult, Database, Transaction } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
 import { countOutcomes, isGivenUp, type ResultMessage } from '../messages.ts'
 import { writeList } from '../packing.ts'
@@ -20,55 +19,72 @@ export async function recordResults(
   results: ResultMessage[],
 ): Promise<Set<string>> {
   const ours = results.filter(({ requestId }) => isId(requestId)).sort(byName)
-  const recorded = new Set<string>()
-  const record = async (connection: Knex) => {
-    recorded.clear()
-    for (const result of ours) {
-      if (await recordResult(database, connection, result)) recorded.add(result.requestId)
-    }
-  }
-  // One commit for all of them, for each is a write to the disk; of a single one it comes by itself.
-  if (ours.length === 1) await record(database.knex)
-  else await database.inTransaction(record)
+  if (ours.length === 0) return new Set()
+  const requests = new Set(ours.map(({ requestId }) => requestId))
+  const recorded = (await recordTogether(database, ours))
+    ? requests
+    : await recordEach(database, ours)
   // Of those that were known too: whoever recorded them may have died before this.
-  for (const id of new Set(ours.map(({ requestId }) => requestId))) {
-    await completeRequest(database, id)
-  }
+  for (const id of requests) await completeRequest(database, id)
   return recorded
+}
+
+/** @returns false, and nothing is changed, when that would not complete a chunk for each of the results */
+async function recordTogether(database: Database, results: ResultMessage[]): Promise<boolean> {
+  const { dialect, knex } = database
+  const rows = results.map(toRow)
+  if (rows.length === 1) return (await dialect.completeChunks(knex, rows)) === 1
+  try {
+    await database.inTransaction(async (trx) => {
+      if ((await dialect.completeChunks(trx, rows)) !== rows.length) throw new NotAll()
+    })
+    return true
+  } catch (error) {
+    if (error instanceof NotAll) return false
+    throw error
+  }
+}
+
+class NotAll extends Error {}
+
+/** One commit for all of them, for each is a write to the disk. @returns the requests of which a chunk was completed */
+function recordEach(database: Database, results: ResultMessage[]): Promise<Set<string>> {
+  return database.inTransaction(async (trx) => {
+    const recorded = new Set<string>()
+    for (const result of results) {
+      const completed = await database.dialect.completeChunks(trx, [toRow(result)])
+      if (completed > 0) recorded.add(result.requestId)
+      else await checkKnown(trx, result)
+    }
+    return recorded
+  })
 }
 
 /** The order in which chunks are locked. */
 const byName = (a: ResultMessage, b: ResultMessage): number =>
   a.requestId === b.requestId ? a.chunkNo - b.chunkNo : a.requestId < b.requestId ? -1 : 1
 
-/** @returns whether that completed a chunk of ours */
-async function recordResult(
-  { dialect }: Database,
-  connection: Knex,
-  result: ResultMessage,
-): Promise<boolean> {
-  const { requestId, chunkNo, chunkHash, outcomes } = result
-  const chunk = connection('copy_chunk').where({ request_id: requestId, chunk_no: chunkNo })
-  const changed = await chunk
-    .clone()
-    .where({ content_hash: chunkHash, items: outcomes.length })
-    .where((open) => {
-      void open.whereNull('completed_at')
-      // A chunk that was given up may be sent again by hand, and this is its answer.
-      if (!isGivenUp(result)) void open.orWhere('failed', outcomes.length)
-    })
-    .update({
-      outcomes: writeList(outcomes),
-      ...countOutcomes(outcomes),
-      completed_at: dialect.now(),
-    })
-  if (changed === 1) return true
-  const known = await chunk.where('content_hash', chunkHash).first<{ items: number }>('items')
+const toRow = (result: ResultMessage): ChunkResult => ({
+  requestId: result.requestId,
+  chunkNo: result.chunkNo,
+  contentHash: result.chunkHash,
+  outcomes: writeList(result.outcomes),
+  items: result.outcomes.length,
+  ...countOutcomes(result.outcomes),
+  // A chunk that was given up may be sent again by hand; its answer is then the one that counts.
+  gaveUp: isGivenUp(result),
+})
+
+/** @throws ProductCopyError `unreadable-message` when it is of a chunk that has another number of items */
+async function checkKnown(trx: Transaction, result: ResultMessage): Promise<void> {
+  const { requestId, chunkNo, chunkHash, outcomes, eventId } = result
+  const known = await trx('copy_chunk')
+    .where({ request_id: requestId, chunk_no: chunkNo, content_hash: chunkHash })
+    .first<{ items: number } | undefined>('items')
   if (known && known.items !== outcomes.length) {
     throw new ProductCopyError(
       'unreadable-message',
-      `result ${result.eventId} has ${outcomes.length} outcomes, its chunk ${known.items} items`,
+      `result ${eventId} has ${outcomes.length} outcomes, its chunk ${known.items} items`,
     )
   }
-  return false
 }

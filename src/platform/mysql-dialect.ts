@@ -1,5 +1,13 @@
 import type { Knex } from 'knex'
-import type { Dialect, KeyClaim, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
+import type {
+  ChunkResult,
+  Dialect,
+  KeyClaim,
+  KeyOwner,
+  NewProductRow,
+  Transaction,
+  User,
+} from '../database.ts'
 import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
 
@@ -14,6 +22,7 @@ export function mysqlDialect(knex: Knex): Dialect {
     insertKeys,
     insertProducts,
     insertUnlessTaken,
+    completeChunks,
     now: now(knex),
     isRetryable,
     isAway,
@@ -89,6 +98,30 @@ async function unlessTaken(insert: PromiseLike<unknown>): Promise<boolean> {
     if (errnoOf(error) === DUPLICATE_ENTRY) return false
     throw error
   }
+}
+
+async function completeChunks(connection: Knex, results: ChunkResult[]): Promise<number> {
+  const [{ affectedRows }] = (await connection.raw(
+    `update json_table(?, '$[*]' columns (
+              request_id bigint path '$.requestId',
+              chunk_no int path '$.chunkNo',
+              content_hash char(64) character set utf8mb4 collate utf8mb4_bin path '$.contentHash',
+              outcomes mediumtext character set utf8mb4 collate utf8mb4_bin path '$.outcomes',
+              items int path '$.items',
+              created int path '$.created',
+              existing int path '$.existing',
+              rejected int path '$.rejected',
+              failed int path '$.failed',
+              gave_up int path '$.gaveUp')) as r
+       straight_join copy_chunk as c
+          on c.request_id = r.request_id and c.chunk_no = r.chunk_no
+         set c.outcomes = r.outcomes, c.created = r.created, c.existing = r.existing,
+             c.rejected = r.rejected, c.failed = r.failed, c.completed_at = utc_timestamp(6)
+       where c.content_hash = r.content_hash and c.items = r.items
+         and (c.completed_at is null or (r.gave_up = 0 and c.failed = c.items))`,
+    [JSON.stringify(results.map((result) => ({ ...result, gaveUp: Number(result.gaveUp) })))],
+  )) as [{ affectedRows: number }, unknown]
+  return affectedRows
 }
 
 const now =

@@ -1,5 +1,13 @@
 import type { Knex } from 'knex'
-import type { Dialect, KeyClaim, KeyOwner, NewProductRow, Transaction, User } from '../database.ts'
+import type {
+  ChunkResult,
+  Dialect,
+  KeyClaim,
+  KeyOwner,
+  NewProductRow,
+  Transaction,
+  User,
+} from '../database.ts'
 import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
 
@@ -11,6 +19,7 @@ export function postgresDialect(knex: Knex): Dialect {
     insertKeys,
     insertProducts,
     insertUnlessTaken,
+    completeChunks,
     now: now(knex),
     isRetryable,
     isAway,
@@ -87,6 +96,22 @@ async function insertUnlessTaken(
 ): Promise<boolean> {
   const inserted: unknown = await trx(table).insert(rows).onConflict().ignore()
   return (inserted as { rowCount: number }).rowCount === rows.length
+}
+
+async function completeChunks(connection: Knex, results: ChunkResult[]): Promise<number> {
+  const completed = await connection.raw<{ rowCount: number }>(
+    `update copy_chunk as c
+        set outcomes = r.outcomes, created = r.created, existing = r.existing,
+            rejected = r.rejected, failed = r.failed, completed_at = clock_timestamp()
+       from json_to_recordset(?::text::json) as r ("requestId" bigint, "chunkNo" int,
+              "contentHash" text, outcomes text, items int, created int, existing int,
+              rejected int, failed int, "gaveUp" boolean)
+      where c.request_id = r."requestId" and c.chunk_no = r."chunkNo"
+        and c.content_hash = r."contentHash" and c.items = r.items
+        and (c.completed_at is null or (not r."gaveUp" and c.failed = c.items))`,
+    [JSON.stringify(results)],
+  )
+  return completed.rowCount
 }
 
 const now =

@@ -8,6 +8,7 @@ import {
 import { errorText, ProductCopyError } from '../errors.ts'
 import type { Logger } from './logger.ts'
 import { mend, type Learned } from './rocketmq-mends.ts'
+import { sendTogether } from './rocketmq-send-together.ts'
 
 export type { MessageView, Producer, SimpleConsumer } from 'rocketmq-client-nodejs'
 
@@ -62,6 +63,7 @@ export async function startProducer(options: RocketMqOptions): Promise<Producer>
   const topics = options.topics.map((topic) => options.prefix + topic)
   const log = new ClientLog(options.logger)
   const client = new Producer({ ...clientOptions(options, log), topics })
+  sendTogether(client)
   await start(client, log, options, { topics })
   return client
 }
