@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
-import { runWithWorkers, type PeerOptions } from './peer.ts'
+import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Way } from './way.ts'
 
 interface Connection {
@@ -49,7 +49,7 @@ export const bullmq = (options: PeerOptions): Way => ({
   database: options.database,
   products: options.products,
   run: (place) =>
-    runWithWorkers('bullmq', options, place, (prefix) =>
+    runWithWorkers(peerWorker('bullmq', options.jobSize), options, place, (prefix) =>
       submitter(place.env['REDIS_URL']!, prefix, options.jobSize),
     ),
 })

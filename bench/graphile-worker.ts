@@ -3,7 +3,7 @@ import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
 import { openPlace } from './place.ts'
-import { runWithWorkers, type PeerOptions } from './peer.ts'
+import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Place, Way } from './way.ts'
 
 interface GraphileWorker {
@@ -38,7 +38,7 @@ export const graphileWorker = (options: PeerOptions): Way => ({
     const connectionString = place.env['DATABASE_URL']!
     const worker = load()
     await worker.runMigrations({ connectionString, logger: worker.logger })
-    return runWithWorkers('graphile-worker', options, place, () =>
+    return runWithWorkers(peerWorker('graphile-worker', options.jobSize), options, place, () =>
       submitter(place, options.jobSize),
     )
   },

@@ -30,7 +30,7 @@ export function ours(options: OursOptions): Way {
   ]
   return {
     name: parts.join(', '),
-    kind: 'ours',
+    kind: chunkSize === 1 ? 'plain' : 'ours',
     database,
     products,
     run: (place) => {

@@ -17,13 +17,26 @@ export interface PeerOptions {
   guard: Guard
 }
 
+/** What starts a worker process, and the text that it writes when it works. */
+export interface WorkerProgram {
+  args: string[]
+  ready: string
+}
+
+export const peerWorker =
+  (queue: string, jobSize: number) =>
+  (prefix: string): WorkerProgram => ({
+    args: ['--import', 'tsx', 'bench/worker.ts', queue, prefix, String(jobSize)],
+    ready: 'ready',
+  })
+
 /**
- * Starts the workers of a queue, and lets the submitter do its part.
- * @param open is given a name that no other run has
+ * Starts workers, and lets the submitter do its part.
+ * @param program both are given a name that no other run has
  */
 export async function runWithWorkers(
-  queue: string,
-  { workers, jobSize, guard }: PeerOptions,
+  program: (prefix: string) => WorkerProgram,
+  { workers, guard }: Pick<PeerOptions, 'workers' | 'guard'>,
   place: Place,
   open: (prefix: string) => Promise<Pass>,
 ): Promise<Run> {
@@ -34,8 +47,8 @@ export async function runWithWorkers(
   const running: Worker[] = []
   try {
     for (let i = 1; i <= workers; i++) {
-      const args = ['--import', 'tsx', 'bench/worker.ts', queue, prefix, String(jobSize)]
-      running.push(await startWorker(args, { ...place.env, WORKER_ID: String(i) }, 'ready', guard))
+      const { args, ready } = program(prefix)
+      running.push(await startWorker(args, { ...place.env, WORKER_ID: String(i) }, ready, guard))
     }
     const submitter = await open(prefix)
     try {

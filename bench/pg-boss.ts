@@ -3,7 +3,7 @@ import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
 import type { Job } from './job.ts'
 import { openPlace } from './place.ts'
-import { runWithWorkers, type PeerOptions } from './peer.ts'
+import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Place, Way } from './way.ts'
 
 interface Boss {
@@ -44,7 +44,7 @@ export const pgBoss = (options: PeerOptions): Way => ({
     await boss.start()
     await boss.createQueue(QUEUE)
     try {
-      return await runWithWorkers('pg-boss', options, place, () =>
+      return await runWithWorkers(peerWorker('pg-boss', options.jobSize), options, place, () =>
         submitter(place, boss, options.jobSize),
       )
     } finally {

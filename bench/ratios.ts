@@ -3,6 +3,7 @@ import type { DatabaseName, Kind } from './way.ts'
 
 /** What ours is compared with, on the same database. */
 const OTHERS = {
+  plainToArticle: { ours: 'plain', kind: 'article', database: 'mysql' },
   toArticle: { kind: 'article', database: 'mysql' },
   toLimit: { kind: 'limit', database: 'mysql' },
   toRedisLock: { kind: 'redis-lock', database: 'mysql' },
@@ -10,7 +11,7 @@ const OTHERS = {
   toPgBoss: { kind: 'pg-boss', database: 'postgres' },
   toGraphileWorker: { kind: 'graphile-worker', database: 'postgres' },
   embeddedToItsLimit: { kind: 'limit', database: 'embedded' },
-} as const satisfies Record<string, { kind: Kind; database: DatabaseName }>
+} as const satisfies Record<string, { ours?: Kind; kind: Kind; database: DatabaseName }>
 type Name = keyof typeof OTHERS
 
 /** One of our best row's median divided by that of the other's best row. */
@@ -23,8 +24,8 @@ export interface Ratio {
 
 /** @returns those of which both sides were run */
 export function ratiosOf(rows: Row[]): Ratio[] {
-  return Object.entries(OTHERS).flatMap(([name, { kind, database }]) => {
-    const ours = best(rows, 'ours', database)
+  return Object.entries(OTHERS).flatMap(([name, { kind, database, ...rest }]) => {
+    const ours = best(rows, 'ours' in rest ? rest.ours : 'ours', database)
     const other = best(rows, kind, database)
     if (!ours || !other) return []
     const ratio = Number((ours.median / other.median).toPrecision(3))

@@ -6,9 +6,10 @@ import type { SqlPart } from '../stack/sql.ts'
 /** A server of the stack, or the database that is in the process. */
 export type DatabaseName = SqlPart | 'embedded'
 
-/** What a way is, whatever its sizes: ours, the database alone, or what ours is compared with. */
+/** What a way is, whatever its sizes: ours, ours with a message a product, the database alone, or another. */
 export type Kind =
   | 'ours'
+  | 'plain'
   | 'limit'
   | 'bulk-load'
   | 'article'

@@ -6,6 +6,7 @@ import { bullmq } from './bullmq.ts'
 import { limitEmbedded, oursEmbedded } from './embedded.ts'
 import { graphileWorker } from './graphile-worker.ts'
 import { limit } from './limit.ts'
+import { otherSystem } from './other-system.ts'
 import { ours } from './ours.ts'
 import { pgBoss } from './pg-boss.ts'
 import { redisLock } from './redis-lock.ts'
@@ -23,6 +24,7 @@ export function allWays(products: number, guard: Guard): Way[] {
     ...[1, 2, 4].map((consumers) => ours({ ...mysql, products, consumers })),
     ...[4000, 100, 20].map((chunkSize) => ours({ ...mysql, products, consumers: 2, chunkSize })),
     ours({ ...mysql, products: few, consumers: 2, chunkSize: 1 }),
+    otherSystem({ ...mysql, products: few }),
     ...[1, 2].map((consumers) => ours({ ...postgres, products, consumers })),
     ours({ ...postgres, products, consumers: 2, chunkSize: 4000 }),
     oursEmbedded(products, guard),

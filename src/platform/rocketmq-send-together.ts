@@ -8,18 +8,19 @@ interface Endpoints {
   facade: string
 }
 
-/** One message, and who waits for it. */
+/** A message that waits for those that are sent at the same moment, and who waits for it. */
 interface Waiting {
   request: Request
-  settle: (sent: Promise<Response>) => void
+  resolve: (sent: Promise<Response>) => void
 }
 
-/** What one call carries at the most. */
-const MAX = { messages: 32, bytes: 256 * 1024 }
+/** What one call carries at the most. A larger message has a call of its own. */
+const MAX = { messages: 32, bytes: 64 * 1024 }
 
 /**
  * Lets small messages of one group that are sent at the same moment share a call, which is most of the
- * work of a small one. The protocol knows such calls, but the client makes one for each message.
+ * work of a small message. RocketMQ's protocol has such calls, and keeps the order of their messages;
+ * the client for Node.js makes a call for each message.
  */
 export function sendTogether(producer: Producer): void {
   const { rpcClientManager } = producer as unknown as { rpcClientManager: { sendMessage: Send } }
@@ -28,30 +29,50 @@ export function sendTogether(producer: Producer): void {
 
   rpcClientManager.sendMessage = (endpoints, request, timeoutMs) =>
     new Promise((resolve) => {
-      const message = request.getMessagesList()[0]!
-      const properties = message.getSystemProperties()!
-      const name = JSON.stringify([
-        endpoints.facade,
-        message.getTopic()!.getName(),
-        properties.getMessageGroup(),
-      ])
+      const name = `${endpoints.facade} ${groupOf(request)}`
       const waiting = groups.get(name)
-      const one = { request, settle: resolve }
       if (waiting) {
-        waiting.push(one)
+        waiting.push({ request, resolve })
         return
       }
-      groups.set(name, [one])
+      const all = [{ request, resolve }]
+      groups.set(name, all)
       setImmediate(() => {
-        const all = groups.get(name)!
         groups.delete(name)
-        for (let from = 0; from < all.length; from += MAX.messages) {
-          const some = all.slice(from, from + MAX.messages)
-          const together = new service.SendMessageRequest()
-          for (const { request: r } of some) together.addMessages(r.getMessagesList()[0]!)
-          const sent = send(endpoints, together, timeoutMs)
-          for (const { settle } of some) settle(sent)
+        for (const some of calls(all)) {
+          const sent = send(endpoints, merged(some), timeoutMs)
+          for (const { resolve } of some) resolve(sent)
         }
       })
     })
+}
+
+/** The client's requests have one message each. */
+const messageOf = (request: Request) => request.getMessagesList()[0]!
+
+function groupOf(request: Request): string {
+  const message = messageOf(request)
+  return `${message.getTopic()!.getName()} ${message.getSystemProperties()!.getMessageGroup()}`
+}
+
+function* calls(waiting: Waiting[]): Generator<Waiting[]> {
+  let call: Waiting[] = []
+  let bytes = 0
+  for (const one of waiting) {
+    const size = messageOf(one.request).getBody_asU8().length
+    if (call.length === MAX.messages || (call.length > 0 && bytes + size > MAX.bytes)) {
+      yield call
+      call = []
+      bytes = 0
+    }
+    call.push(one)
+    bytes += size
+  }
+  if (call.length > 0) yield call
+}
+
+function merged(waiting: Waiting[]): Request {
+  const [first, ...others] = waiting
+  for (const { request } of others) first!.request.addMessages(messageOf(request))
+  return first!.request
 }
