@@ -212,6 +212,21 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       expect([...first, ...second].sort()).toEqual([...bodies].sort())
     })
 
+    test('messages of a group that are sent at once all arrive, small and large ones', async () => {
+      const bodies = Array.from({ length: 100 }, (_, i) =>
+        String(i).padEnd(i % 7 === 0 ? 70_000 : 50),
+      )
+      await Promise.all(bodies.map((body) => publish('shard-1', body)))
+      const seen: string[] = []
+      await broker.subscribe(topic, groups[0], async (deliveries) => {
+        await Promise.resolve()
+        seen.push(...deliveries.map(({ body }) => body))
+        return deliveries.length
+      })
+      await until('all are there', () => seen.length >= bodies.length)
+      expect(seen.sort()).toEqual(bodies.sort())
+    })
+
     test('refuses messages once it is closed', async () => {
       await broker.close()
       await expect(publish('shard-1', 'late')).rejects.toThrow()

@@ -16,7 +16,14 @@ import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
 import { expandPage, requestsWithRoom } from '../../src/copy/expand-request.ts'
 import { recordResults } from '../../src/copy/record-result.ts'
-import { parseChunkMessage, parseResultMessage, PRODUCT_COPY } from '../../src/messages.ts'
+import {
+  bodyHash,
+  parseChunkMessage,
+  parseResultMessage,
+  PRODUCT_COPY,
+  resultMessage,
+  type ResultMessage,
+} from '../../src/messages.ts'
 import { DATA_PATH, startParties } from '../../src/parties.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { finish, request, resultsOf, sessionOf } from '../support/parties.ts'
@@ -236,7 +243,8 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
     })
 
     describe('expanding', () => {
-      const settings = { chunkSize: 100, shards: 4 }
+      // A page of them is 1000 items.
+      const settings = { chunkSize: 3, shards: 4 }
       const source = async (count: number) => {
         for (let start = 0; start < count; start += 1000) {
           const items = Array.from({ length: 1000 }, (_, i) => item(`Phone ${start + i}`))
@@ -295,6 +303,62 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
           state: 'copying',
           items: 2000,
         })
+      })
+    })
+
+    describe('results', () => {
+      /** A request for 20 products whose chunks are made, and a result for each of them. */
+      const expanded = async () => {
+        const { database } = fixture
+        await fill(20)
+        const id = await request(fixture, ['Aurora'])
+        await expandPage(database, id, { chunkSize: 2, shards: 2 })
+        const bodies = await database.knex('copy_chunk').orderBy('chunk_no').pluck<string[]>('body')
+        const results = bodies.map((body) => {
+          const chunk = parseChunkMessage(body)
+          const outcomes = chunk.items.map(
+            (_, i) => ({ outcome: 'created', id: String(i) }) as const,
+          )
+          return resultMessage(chunk, bodyHash(body), outcomes)
+        })
+        const status = () => copyRequestStatus(database, id)
+        return {
+          id,
+          results,
+          status,
+          record: (some: ResultMessage[]) => recordResults(database, some),
+        }
+      }
+
+      test('that come together are recorded together, whatever comes again among them', async () => {
+        const { id, results, status, record } = await expanded()
+        const [first, second, third] = results as [ResultMessage, ResultMessage, ResultMessage]
+        expect(await record([second, first])).toEqual(new Set([id]))
+        const twice = first.outcomes.length + second.outcomes.length
+        expect(await status()).toMatchObject({ created: twice })
+        expect(await record([first, third, second])).toEqual(new Set([id]))
+        expect(await status()).toMatchObject({ created: twice + third.outcomes.length })
+        expect(await record([first, third])).toEqual(new Set())
+        expect(await record([...results, ...results])).toEqual(new Set([id]))
+        expect(await status()).toMatchObject({ state: 'done', created: 20, pending: 0 })
+      })
+
+      test("change nothing when they are of another system's chunks, by whatever name", async () => {
+        const { results, status, record } = await expanded()
+        const others = results.map((result) => ({ ...result, chunkHash: 'f'.repeat(64) }))
+        expect(await record(others)).toEqual(new Set())
+        expect(await record([{ ...results[0]!, requestId: 'shop-17' }])).toEqual(new Set())
+        expect(await status()).toMatchObject({ created: 0, pending: 20 })
+      })
+
+      test('of which one has too few outcomes are refused, and none is recorded', async () => {
+        const { results, status, record } = await expanded()
+        const [first, ...rest] = results
+        const short = { ...first!, outcomes: first!.outcomes.slice(1) }
+        await expect(record([...rest, short])).rejects.toThrow(
+          `result ${short.eventId} has ${short.outcomes.length} outcomes, its chunk ${first!.outcomes.length} items`,
+        )
+        expect(await status()).toMatchObject({ created: 0, pending: 20 })
       })
     })
 

@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
+import { HIDDEN_MS } from '../../src/platform/receive-loops.ts'
 import { checkProducer, checkSubscription } from '../../src/platform/rocketmq-client.ts'
 import { createRocketMqBroker } from '../../src/platform/rocketmq.ts'
 import { brokerContract } from '../contract/broker.ts'
 import { newGroup, newTopic } from '../support/own-names.ts'
 import { silent } from '../support/silent.ts'
 import { describeWith } from '../support/parts.ts'
+import { until } from '../support/until.ts'
 
 describeWith('rocketmq', ({ endpoints }) => {
   const options = { endpoints, tls: false, prefix: '', topics: [], loops: 4, logger: silent }
@@ -13,6 +16,24 @@ describeWith('rocketmq', ({ endpoints }) => {
     const topic = await newTopic()
     const groups: [string, string] = [await newGroup(), await newGroup()]
     return { broker: createRocketMqBroker({ ...options, topics: [topic] }), topic, groups }
+  })
+
+  test('small messages that were handled together are acknowledged, and do not come again', async () => {
+    const [topic, group] = [await newTopic(), await newGroup()]
+    const broker = createRocketMqBroker({ ...options, topics: [topic] })
+    const bodies = Array.from({ length: 200 }, (_, i) => String(i))
+    for (const body of bodies) await broker.publish({ topic, group: 'shard-1', body })
+    const calls: string[][] = []
+    await broker.subscribe(topic, group, async (deliveries) => {
+      await Promise.resolve()
+      calls.push(deliveries.map(({ body }) => body))
+      return deliveries.length
+    })
+    await until('all are there', () => calls.flat().length >= bodies.length)
+    await sleep(HIDDEN_MS + 2000)
+    expect(calls.flat()).toEqual(bodies)
+    expect(calls.length).toBeLessThan(bodies.length / 4)
+    await broker.close()
   })
 
   test('a producer of two topics starts, however early its settings come', async () => {
