@@ -1,7 +1,6 @@
 import { Redis } from 'ioredis'
-import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
-import type { Job } from './job.ts'
+import { bulksOf, type Job } from './job.ts'
 import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Way } from './way.ts'
 
@@ -77,14 +76,9 @@ async function submitter(redis: string, prefix: string, jobSize: number): Promis
         tell = resolve
         fail = reject
       })
-      let bulk: { name: string; data: Job }[] = []
-      for (const items of batchesOf(range, jobSize)) {
-        bulk.push({ name: 'copy', data: { items } })
-        if (bulk.length < BULK) continue
-        await queue.addBulk(bulk)
-        bulk = []
+      for (const jobs of bulksOf(range, jobSize, BULK)) {
+        await queue.addBulk(jobs.map((data) => ({ name: 'copy', data })))
       }
-      await queue.addBulk(bulk)
       await done
     },
     async close() {

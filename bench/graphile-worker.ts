@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
-import type { Job } from './job.ts'
+import { bulksOf, type Job } from './job.ts'
 import { openPlace } from './place.ts'
 import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Place, Way } from './way.ts'
@@ -47,23 +46,16 @@ export const graphileWorker = (options: PeerOptions): Way => ({
 async function submitter(place: Place, jobSize: number): Promise<Pass> {
   const { database, close } = await openPlace(place)
   const { knex } = database
-  const add = (jobs: { identifier: string; payload: Job }[]) =>
+  const add = (jobs: Job[]) =>
     knex.raw(
       `select 1 from graphile_worker.add_jobs(array(
          select json_populate_recordset(null::graphile_worker.job_spec, ?::text::json)))`,
-      [JSON.stringify(jobs)],
+      [JSON.stringify(jobs.map((payload) => ({ identifier: TASK, payload })))],
     )
   const open = async () => knex('graphile_worker.jobs').limit(1).select('id')
   return {
     async pass(range) {
-      let jobs: { identifier: string; payload: Job }[] = []
-      for (const items of batchesOf(range, jobSize)) {
-        jobs.push({ identifier: TASK, payload: { items } })
-        if (jobs.length < INSERTED) continue
-        await add(jobs)
-        jobs = []
-      }
-      if (jobs.length > 0) await add(jobs)
+      for (const jobs of bulksOf(range, jobSize, INSERTED)) await add(jobs)
       while ((await open()).length > 0) await sleep(POLL_MS)
     },
     close,

@@ -3,11 +3,23 @@ import { createProducts } from '../src/products/create-products.ts'
 import type { Brands } from '../src/products/brands.ts'
 import type { Database, NewId } from '../src/database.ts'
 import type { Item } from '../src/messages.ts'
-import { TARGETS, USER } from './catalogue.ts'
+import { batchesOf, type Range, TARGETS, USER } from './catalogue.ts'
 
 /** What is done with a job, whichever queue it came by: our own transaction, without a result row. */
 export interface Job {
   items: Item[]
+}
+
+/** The jobs of a range of products, in lists of so many that are submitted by one call. */
+export function* bulksOf(range: Range, jobSize: number, bulk: number): Generator<Job[]> {
+  let jobs: Job[] = []
+  for (const items of batchesOf(range, jobSize)) {
+    jobs.push({ items })
+    if (jobs.length < bulk) continue
+    yield jobs
+    jobs = []
+  }
+  if (jobs.length > 0) yield jobs
 }
 
 export async function createJobHandler(

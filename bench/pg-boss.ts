@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { batchesOf } from './catalogue.ts'
 import { loadPeer } from './load-peer.ts'
-import type { Job } from './job.ts'
+import { bulksOf, type Job } from './job.ts'
 import { openPlace } from './place.ts'
 import { peerWorker, runWithWorkers, type PeerOptions } from './peer.ts'
 import type { Pass, Place, Way } from './way.ts'
@@ -56,10 +55,6 @@ export const pgBoss = (options: PeerOptions): Way => ({
 async function submitter(place: Place, boss: Boss, jobSize: number): Promise<Pass> {
   const { database, close } = await openPlace(place)
   let sent = 0
-  const insert = async (jobs: { name: string; data: Job }[]) => {
-    await boss.insert(jobs)
-    sent += jobs.length
-  }
   const completed = async () => {
     const [row] = await database
       .knex('pgboss.job')
@@ -69,14 +64,10 @@ async function submitter(place: Place, boss: Boss, jobSize: number): Promise<Pas
   }
   return {
     async pass(range) {
-      let jobs: { name: string; data: Job }[] = []
-      for (const items of batchesOf(range, jobSize)) {
-        jobs.push({ name: QUEUE, data: { items } })
-        if (jobs.length < INSERTED) continue
-        await insert(jobs)
-        jobs = []
+      for (const jobs of bulksOf(range, jobSize, INSERTED)) {
+        await boss.insert(jobs.map((data) => ({ name: QUEUE, data })))
+        sent += jobs.length
       }
-      if (jobs.length > 0) await insert(jobs)
       while ((await completed()) < sent) await sleep(POLL_MS)
     },
     close,

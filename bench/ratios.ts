@@ -3,7 +3,6 @@ import type { DatabaseName, Kind } from './way.ts'
 
 /** What ours is compared with, on the same database. */
 const OTHERS = {
-  plainToArticle: { ours: 'plain', kind: 'article', database: 'mysql' },
   toArticle: { kind: 'article', database: 'mysql' },
   toLimit: { kind: 'limit', database: 'mysql' },
   toRedisLock: { kind: 'redis-lock', database: 'mysql' },
@@ -11,6 +10,7 @@ const OTHERS = {
   toPgBoss: { kind: 'pg-boss', database: 'postgres' },
   toGraphileWorker: { kind: 'graphile-worker', database: 'postgres' },
   embeddedToItsLimit: { kind: 'limit', database: 'embedded' },
+  plainToArticle: { ours: 'plain', kind: 'article', database: 'mysql' },
 } as const satisfies Record<string, { ours?: Kind; kind: Kind; database: DatabaseName }>
 type Name = keyof typeof OTHERS
 
