@@ -27,8 +27,6 @@ COPY sql sql
 COPY package.json LICENSE ./
 # The embedded database, where no DATABASE_URL is given.
 ENV NODE_ENV=production DATA_DIR=/data
-# A chunk in hand fills the default 16 MiB for young objects; twice as much spares a tenth of the CPU.
-ENV NODE_OPTIONS=--max-semi-space-size=32
 USER node
 ENTRYPOINT ["tini", "--", "node", "/app/bin/product-copy.js"]
 CMD ["--help"]

@@ -24,8 +24,6 @@ export interface Usage {
 }
 
 const END_MS = 10_000
-/** As in the image: see the Dockerfile. */
-const NODE_OPTIONS = '--max-semi-space-size=32'
 /** Clock ticks of /proc: 100 on every Linux that Node runs on. */
 const TICKS = 100
 
@@ -69,7 +67,7 @@ function spawnGuarded(args: string[], env: Env, guard: Guard): ChildProcess {
   const { PATH, HOME } = process.env as Env
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { PATH: PATH!, HOME: HOME!, NODE_OPTIONS, ...env },
+    env: { PATH: PATH!, HOME: HOME!, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })

@@ -16,6 +16,7 @@ export const connect = (env: Env): Broker =>
     tls: false,
     prefix: env['ROCKETMQ_PREFIX']!,
     topics: [PRODUCT_COPY, PRODUCT_COPY_RESULT],
+    unordered: [PRODUCT_COPY_RESULT],
     loops: LOOPS,
     logger: createLogger('silent'),
   })

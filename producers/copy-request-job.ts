@@ -21,7 +21,7 @@ import { startLoop, type Loop } from '../src/platform/loop.ts'
 
 /** Requests that are looked at together. Each that has room gets one page, and then the next ones do. */
 const REQUESTS = 20
-const MESSAGES_IN_FLIGHT = 256
+const MESSAGES_IN_FLIGHT = 64
 const IDLE_MS = 50
 /** How often to look for chunks that were not sent by whoever made them. */
 const LEFT_MS = 500

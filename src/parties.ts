@@ -142,6 +142,7 @@ export function rocketMqOptions(config: Config, logger: Logger): RocketMqOptions
     tls: config.ROCKETMQ_TLS,
     prefix: config.ROCKETMQ_PREFIX,
     topics: SUBSCRIPTIONS.map(({ topic }) => topic),
+    unordered: [PRODUCT_COPY_RESULT],
     loops: config.CONCURRENCY,
     logger,
   }

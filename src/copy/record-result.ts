@@ -60,7 +60,7 @@ function recordEach(database: Database, results: ResultMessage[]): Promise<Set<s
   })
 }
 
-/** The order in which chunks are locked. */
+/** The order in which chunks are locked, where the database keeps to it; else a deadlock is tried again. */
 const byName = (a: ResultMessage, b: ResultMessage): number =>
   a.requestId === b.requestId ? a.chunkNo - b.chunkNo : a.requestId < b.requestId ? -1 : 1
 

@@ -113,13 +113,22 @@ async function completeChunks(connection: Knex, results: ChunkResult[]): Promise
               rejected int path '$.rejected',
               failed int path '$.failed',
               gave_up int path '$.gaveUp')) as r
-       straight_join copy_chunk as c
+       straight_join copy_chunk as c force index (primary)
           on c.request_id = r.request_id and c.chunk_no = r.chunk_no
-         set c.outcomes = r.outcomes, c.created = r.created, c.existing = r.existing,
+         set c.outcomes = convert(from_base64(r.outcomes) using utf8mb4), c.created = r.created, c.existing = r.existing,
              c.rejected = r.rejected, c.failed = r.failed, c.completed_at = utc_timestamp(6)
        where c.content_hash = r.content_hash and c.items = r.items
          and (c.completed_at is null or (r.gave_up = 0 and c.failed = c.items))`,
-    [JSON.stringify(results.map((result) => ({ ...result, gaveUp: Number(result.gaveUp) })))],
+    [
+      JSON.stringify(
+        results.map((result) => ({
+          ...result,
+          // Early versions of MariaDB 10.11 keep the backslashes of a text in JSON.
+          outcomes: Buffer.from(result.outcomes).toString('base64'),
+          gaveUp: Number(result.gaveUp),
+        })),
+      ),
+    ],
   )) as [{ affectedRows: number }, unknown]
   return affectedRows
 }

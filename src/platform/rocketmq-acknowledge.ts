@@ -1,6 +1,11 @@
 import definitions from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/definition_pb.js'
 import service from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/service_pb.js'
-import { REQUEST_MS, type MessageView, type SimpleConsumer } from './rocketmq-client.ts'
+import {
+  REQUEST_MS,
+  StatusChecker,
+  type MessageView,
+  type SimpleConsumer,
+} from './rocketmq-client.ts'
 
 const { Code, Resource } = definitions
 const { AckMessageRequest } = service
@@ -10,6 +15,7 @@ const { AckMessageRequest } = service
  * message, and each call is as much work as all else that is done for a small message.
  *
  * @returns those that the broker did not take
+ * @throws the client's exception, when it refuses them all
  */
 export async function acknowledge(
   client: SimpleConsumer,
@@ -24,9 +30,11 @@ export async function acknowledge(
   }
   const response = await client.ackMessageViaRpc(endpoints, request, REQUEST_MS)
   const entries = response.getEntriesList()
+  // Where the whole call is refused there are none.
+  if (entries.length === 0) StatusChecker.check(response.getStatus()?.toObject())
   const taken = entries.filter((entry) => TAKEN.has(entry.getStatus()?.getCode()))
-  const ids = new Set(taken.map((entry) => entry.getMessageId()))
-  return messages.filter(({ messageId }) => !ids.has(messageId))
+  const handles = new Set(taken.map((entry) => entry.getReceiptHandle()))
+  return messages.filter(({ receiptHandle }) => !handles.has(receiptHandle))
 }
 
 /** A message that is not found was acknowledged before. */

@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import { mend, type Learned } from './rocketmq-mends.ts'
 import { sendTogether } from './rocketmq-send-together.ts'
 
+export { StatusChecker } from 'rocketmq-client-nodejs'
 export type { MessageView, Producer, SimpleConsumer } from 'rocketmq-client-nodejs'
 
 export interface RocketMqOptions {
@@ -21,6 +22,8 @@ export interface RocketMqOptions {
   prefix: string
   /** Topics that are published to. */
   topics: string[]
+  /** Those of them whose messages need no order. (Default: none) */
+  unordered?: string[]
   /** Messages of one subscription that are in hand at a time. */
   loops: number
   logger: Logger
@@ -63,7 +66,8 @@ export async function startProducer(options: RocketMqOptions): Promise<Producer>
   const topics = options.topics.map((topic) => options.prefix + topic)
   const log = new ClientLog(options.logger)
   const client = new Producer({ ...clientOptions(options, log), topics })
-  sendTogether(client)
+  const unordered = (options.unordered ?? []).map((topic) => options.prefix + topic)
+  sendTogether(client, new Set(unordered))
   await start(client, log, options, { topics })
   return client
 }

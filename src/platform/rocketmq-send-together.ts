@@ -18,42 +18,44 @@ interface Waiting {
 const MAX = { messages: 32, bytes: 64 * 1024 }
 
 /**
- * Lets small messages of one group that are sent at the same moment share a call, which is most of the
- * work of a small message. RocketMQ's protocol has such calls, and keeps the order of their messages;
- * the client for Node.js makes a call for each message.
+ * Lets small messages of a topic that are sent at the same moment share a call, which is most of the work
+ * of a small message: RocketMQ's protocol has such calls, the client for Node.js makes one for each message.
+ *
+ * Only for topics of which no order is promised: the proxy puts a call with several messages into the
+ * next queue, whatever their message groups (`SendMessageQueueSelector` of RocketMQ 5.5).
+ *
+ * @param topics their full names
  */
-export function sendTogether(producer: Producer): void {
+export function sendTogether(producer: Producer, topics: Set<string>): void {
   const { rpcClientManager } = producer as unknown as { rpcClientManager: { sendMessage: Send } }
   const send = rpcClientManager.sendMessage.bind(rpcClientManager)
-  const groups = new Map<string, Waiting[]>()
+  const gathered = new Map<string, Waiting[]>()
 
-  rpcClientManager.sendMessage = (endpoints, request, timeoutMs) =>
-    new Promise((resolve) => {
-      const name = `${endpoints.facade} ${groupOf(request)}`
-      const waiting = groups.get(name)
+  rpcClientManager.sendMessage = (endpoints, request, timeoutMs) => {
+    const topic = messageOf(request).getTopic()!.getName()
+    if (!topics.has(topic)) return send(endpoints, request, timeoutMs)
+    return new Promise((resolve) => {
+      const name = `${endpoints.facade} ${topic}`
+      const waiting = gathered.get(name)
       if (waiting) {
         waiting.push({ request, resolve })
         return
       }
       const all = [{ request, resolve }]
-      groups.set(name, all)
+      gathered.set(name, all)
       setImmediate(() => {
-        groups.delete(name)
+        gathered.delete(name)
         for (const some of calls(all)) {
           const sent = send(endpoints, merged(some), timeoutMs)
           for (const { resolve } of some) resolve(sent)
         }
       })
     })
+  }
 }
 
 /** The client's requests have one message each. */
 const messageOf = (request: Request) => request.getMessagesList()[0]!
-
-function groupOf(request: Request): string {
-  const message = messageOf(request)
-  return `${message.getTopic()!.getName()} ${message.getSystemProperties()!.getMessageGroup()}`
-}
 
 function* calls(waiting: Waiting[]): Generator<Waiting[]> {
   let call: Waiting[] = []

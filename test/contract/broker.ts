@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { oneByOne, type Broker, type Delivery } from '../../src/broker.ts'
+import { oneByOne, type Broker, type Delivery, type Handler } from '../../src/broker.ts'
 import { seededRandom } from '../support/random.ts'
 import { until } from '../support/until.ts'
 
@@ -210,6 +210,25 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       )
       await until('the rest is handled', () => first.length + second.length === 100)
       expect([...first, ...second].sort()).toEqual([...bodies].sort())
+    })
+
+    test('messages of a group that are sent at once are in hand one after the other', async () => {
+      const bodies = Array.from({ length: 100 }, (_, i) => String(i))
+      await Promise.all(bodies.map((body) => publish('shard-1', body)))
+      let inHand = 0
+      let most = 0
+      const seen: string[] = []
+      const handle: Handler = async (deliveries) => {
+        most = Math.max(most, ++inHand)
+        await sleep(20)
+        inHand--
+        seen.push(...deliveries.map(({ body }) => body))
+        return deliveries.length
+      }
+      for (let i = 0; i < 3; i++) await broker.subscribe(topic, groups[0], handle)
+      await until('all are there', () => seen.length >= bodies.length)
+      expect(most).toBe(1)
+      expect(seen.sort()).toEqual(bodies.sort())
     })
 
     test('messages of a group that are sent at once all arrive, small and large ones', async () => {

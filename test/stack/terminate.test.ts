@@ -36,10 +36,10 @@ describeWith('rocketmq', () => {
 
     const ids: string[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      // A request for each round, and a stop by what was done: a fast machine finds no round without work.
-      ids.push(await request(stack, TARGETS))
-      const before = await answered()
       const processes = await start()
+      // A request for each round, and a stop by what was done: a fast machine finds no round without work.
+      const before = await answered()
+      ids.push(await request(stack, TARGETS))
       await until('chunks are answered', async () => (await answered()) > before + 50)
       const ends = await Promise.all(processes.map(terminate))
       for (const { code, ms } of ends) {
