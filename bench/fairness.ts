@@ -11,7 +11,7 @@ const TRIES = 50
 const SMALL_ITEMS = 20
 const WARM_UP_ITEMS = 20_000
 /** Between two tries: so that all of them fall into the time of the big request. */
-const EVERY_MS = 80
+const EVERY_MS = 50
 
 /** Milliseconds from a small request's record to its completion, by the database's clock. */
 export interface Waits {
