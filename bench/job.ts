@@ -1,6 +1,5 @@
-import { findBrands } from '../src/products/brands.ts'
+import { findBrands, type Brands } from '../src/products/brands.ts'
 import { createProducts } from '../src/products/create-products.ts'
-import type { Brands } from '../src/products/brands.ts'
 import type { Database, NewId } from '../src/database.ts'
 import type { Item } from '../src/messages.ts'
 import { batchesOf, type Range, TARGETS, USER } from './catalogue.ts'

@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts'
-import { chunkRows, cutChunks, expandItems, type ChunkRow, type ChunkSettings } from './chunks.ts'
+import { slicesWithin } from '../slices.ts'
+import { chunkRows, cutChunks, expandItems, type ChunkSettings } from './chunks.ts'
 import { claimEnd, type OutboxRow } from './outbox.ts'
 import { completeRequest, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
@@ -17,7 +18,7 @@ const PAGE_CHUNKS = { count: 256, items: 14_400 }
  */
 const FILL = 0.9
 /** What one INSERT has at the most, well below what the databases take in one packet. */
-const MAX_INSERT = { rows: 1000, bytes: 4 * 1024 * 1024 }
+const MAX_INSERT = { count: 1000, bytes: 4 * 1024 * 1024 }
 
 const pageItems = ({ chunkSize, shards }: ChunkSettings): number => {
   const full = Math.floor(chunkSize * shards * FILL)
@@ -103,27 +104,11 @@ export async function expandPage(
       .whereNull('expanded_at')
       .update(progress)
     if (changed !== 1) return false
-    for (const slice of slices(chunks)) {
+    for (const slice of slicesWithin(chunks, ({ body }) => Buffer.byteLength(body), MAX_INSERT)) {
       await trx('copy_chunk').insert(slice.map((row) => ({ ...row, ...claim })))
     }
     return true
   })
   if (ended) await completeRequest(database, request.id)
   return moved ? chunks : []
-}
-
-function* slices(rows: ChunkRow[]): Generator<ChunkRow[]> {
-  let slice: ChunkRow[] = []
-  let bytes = 0
-  for (const row of rows) {
-    const size = Buffer.byteLength(row.body)
-    if (slice.length === MAX_INSERT.rows || (slice.length > 0 && bytes + size > MAX_INSERT.bytes)) {
-      yield slice
-      slice = []
-      bytes = 0
-    }
-    slice.push(row)
-    bytes += size
-  }
-  if (slice.length > 0) yield slice
 }

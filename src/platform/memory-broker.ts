@@ -7,6 +7,7 @@ import {
   type OutgoingMessage,
   type Subscription,
 } from '../broker.ts'
+import { slicesWithin } from '../slices.ts'
 import { backoff } from './pause.ts'
 
 export interface MemoryBrokerOptions {
@@ -64,14 +65,10 @@ interface Queue {
 
 /** As many small ones as make a batch; the one that failed by itself. */
 function firstMessages({ messages, attempts }: Queue): OutgoingMessage[] {
-  const batch = messages.slice(0, 1)
-  let bytes = batch[0]!.body.length
-  for (const message of attempts > 1 ? [] : messages.slice(1, MAX_BATCH.messages)) {
-    bytes += message.body.length
-    if (bytes > MAX_BATCH.bytes) break
-    batch.push(message)
-  }
-  return batch
+  if (attempts > 1) return messages.slice(0, 1)
+  const max = { count: MAX_BATCH.messages, bytes: MAX_BATCH.bytes }
+  const [first] = slicesWithin(messages.slice(0, max.count), ({ body }) => body.length, max)
+  return first!
 }
 
 interface Member {

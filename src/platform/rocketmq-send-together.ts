@@ -1,4 +1,5 @@
 import service from 'rocketmq-client-nodejs/proto/apache/rocketmq/v2/service_pb.js'
+import { slicesWithin } from '../slices.ts'
 import type { Producer } from './rocketmq-client.ts'
 
 type Request = InstanceType<typeof service.SendMessageRequest>
@@ -15,7 +16,7 @@ interface Waiting {
 }
 
 /** What one call carries at the most. A larger message has a call of its own. */
-const MAX = { messages: 32, bytes: 64 * 1024 }
+const MAX = { count: 32, bytes: 64 * 1024 }
 
 /**
  * Lets small messages of a topic that are sent at the same moment share a call, which is most of the work
@@ -45,7 +46,7 @@ export function sendTogether(producer: Producer, topics: Set<string>): void {
       gathered.set(name, all)
       setImmediate(() => {
         gathered.delete(name)
-        for (const some of calls(all)) {
+        for (const some of slicesWithin(all, bytesOf, MAX)) {
           const sent = send(endpoints, merged(some), timeoutMs)
           for (const { resolve } of some) resolve(sent)
         }
@@ -57,21 +58,7 @@ export function sendTogether(producer: Producer, topics: Set<string>): void {
 /** The client's requests have one message each. */
 const messageOf = (request: Request) => request.getMessagesList()[0]!
 
-function* calls(waiting: Waiting[]): Generator<Waiting[]> {
-  let call: Waiting[] = []
-  let bytes = 0
-  for (const one of waiting) {
-    const size = messageOf(one.request).getBody_asU8().length
-    if (call.length === MAX.messages || (call.length > 0 && bytes + size > MAX.bytes)) {
-      yield call
-      call = []
-      bytes = 0
-    }
-    call.push(one)
-    bytes += size
-  }
-  if (call.length > 0) yield call
-}
+const bytesOf = ({ request }: Waiting) => messageOf(request).getBody_asU8().length
 
 function merged(waiting: Waiting[]): Request {
   const [first, ...others] = waiting

@@ -1,3 +1,4 @@
+import { slices } from '../slices.ts'
 import type { Database, KeyClaim } from '../database.ts'
 import { addDuplicate, liveWithoutKey, type Leftovers } from './duplicates.ts'
 import { keyText } from './product-key.ts'
@@ -9,7 +10,6 @@ import {
   idRanges,
   isOwnKey,
   lockProducts,
-  slices,
   type HeldKey,
   type ProductText,
 } from './product-rows.ts'

@@ -1,3 +1,4 @@
+import { slices } from '../slices.ts'
 import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 import { compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
@@ -7,7 +8,6 @@ import {
   idRanges,
   isOwnKey,
   liveProducts,
-  slices,
   type HeldKey,
   type IdRange,
 } from './product-rows.ts'

@@ -10,7 +10,8 @@ import {
 } from './duplicates.ts'
 import { compareKeys, type ProductKey } from './product-key.ts'
 import { handOverKey, releaseKeys, untilSettled } from './product-unique.ts'
-import { lockProducts, slices } from './product-rows.ts'
+import { slices } from '../slices.ts'
+import { lockProducts } from './product-rows.ts'
 
 /** Products that one transaction deletes at the most. */
 const BATCH_SIZE = 500

@@ -117,8 +117,3 @@ export function lockProducts(trx: Transaction, ids: string[]): Promise<ProductTe
     .forUpdate()
     .select<ProductText[]>('id', 'name', 'model', 'delete_status')
 }
-
-/** Parts of a list, of at most `size` values. */
-export function* slices<T>(values: T[], size: number): Generator<T[]> {
-  for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size)
-}

@@ -11,6 +11,12 @@ export interface BrokerUnderTest {
   groups: [string, string]
 }
 
+const collecting = (bodies: string[]): Handler =>
+  oneByOne(async ({ body }) => {
+    bodies.push(body)
+    await Promise.resolve()
+  })
+
 /** What every broker has to do. */
 export function brokerContract(name: string, start: () => Promise<BrokerUnderTest>): void {
   describe(`broker contract: ${name}`, () => {
@@ -45,14 +51,7 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
     test('keeps what is published before anybody subscribes', async () => {
       await publish('shard-1', 'early')
       const bodies: string[] = []
-      await broker.subscribe(
-        topic,
-        groups[0],
-        oneByOne(async ({ body }) => {
-          bodies.push(body)
-          await Promise.resolve()
-        }),
-      )
+      await broker.subscribe(topic, groups[0], collecting(bodies))
       await until('the message is there', () => bodies.length === 1)
       expect(bodies).toEqual(['early'])
     })
@@ -170,14 +169,7 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       await until('it is in hand', () => waiting)
       await holding.stop()
       const bodies: string[] = []
-      await broker.subscribe(
-        topic,
-        groups[0],
-        oneByOne(async ({ body }) => {
-          bodies.push(body)
-          await Promise.resolve()
-        }),
-      )
+      await broker.subscribe(topic, groups[0], collecting(bodies))
       await until('it is handled', () => bodies.length === 1)
     })
 
@@ -200,14 +192,7 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       await sleep(100)
       expect(first).toHaveLength(handled)
       expect(handled).toBeLessThan(100)
-      await broker.subscribe(
-        topic,
-        groups[0],
-        oneByOne(async ({ body }) => {
-          second.push(body)
-          await Promise.resolve()
-        }),
-      )
+      await broker.subscribe(topic, groups[0], collecting(second))
       await until('the rest is handled', () => first.length + second.length === 100)
       expect([...first, ...second].sort()).toEqual([...bodies].sort())
     })

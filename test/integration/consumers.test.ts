@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { COPY_RESULT_GROUP, consumeCopyResults } from '../../consumers/copy-result.ts'
 import { PRODUCT_COPY_GROUP, consumeProductCopy } from '../../consumers/product-copy.ts'
 import type { Broker } from '../../src/broker.ts'
@@ -6,21 +6,15 @@ import type { Database } from '../../src/database.ts'
 import { bodyHash, PRODUCT_COPY, PRODUCT_COPY_RESULT, resultMessage } from '../../src/messages.ts'
 import { watchDatabase } from '../../src/platform/database-watch.ts'
 import { createMemoryBroker } from '../../src/platform/memory-broker.ts'
-import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import { silent } from '../support/silent.ts'
-import { arrivedChunk, ensureAcme, item } from '../support/products.ts'
+import { arrivedChunk, item } from '../support/products.ts'
 import { until } from '../support/until.ts'
 
-let fixture: TestDatabase
+const fixture = useAcmeDatabase()
 let broker: Broker
 
-beforeAll(async () => {
-  fixture = await openTestDatabase()
-})
-afterAll(() => fixture.database.close())
-beforeEach(async () => {
-  await emptyTables(fixture.database)
-  await ensureAcme(fixture.database, fixture.newId)
+beforeEach(() => {
   broker = createMemoryBroker({
     topics: { [PRODUCT_COPY]: [PRODUCT_COPY_GROUP], [PRODUCT_COPY_RESULT]: [COPY_RESULT_GROUP] },
     backoff: { first: 1, longest: 5 },

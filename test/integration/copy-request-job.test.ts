@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, expect, test } from '@jest/globals'
 import { startCopyRequestJob } from '../../producers/copy-request-job.ts'
 import { watchDatabase } from '../../src/platform/database-watch.ts'
-import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import { recordingLogger } from '../support/log.ts'
 import { request } from '../support/parties.ts'
-import { create, ensureAcme, item } from '../support/products.ts'
+import { create, item } from '../support/products.ts'
 import { ensureBrands } from '../../src/products/brands.ts'
 import { until } from '../support/until.ts'
 
-let fixture: TestDatabase
+const fixture = useAcmeDatabase()
 
-beforeAll(async () => {
-  fixture = await openTestDatabase()
-})
-afterAll(() => fixture.database.close())
 beforeEach(async () => {
-  await emptyTables(fixture.database)
-  await ensureAcme(fixture.database, fixture.newId)
   await ensureBrands(fixture.database, fixture.newId, ['Dune'])
 })
 

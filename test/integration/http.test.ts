@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { audit } from '../../src/products/audit.ts'
 import { ensureBrands } from '../../src/products/brands.ts'
 import type { Database } from '../../src/database.ts'
-import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import { CLEAN } from '../support/exact.ts'
 import { startApi, type Answer, type Api, type Call } from '../support/http.ts'
 import { finish } from '../support/parties.ts'
-import { create, ensureAcme, item } from '../support/products.ts'
+import { create, item } from '../support/products.ts'
 
-let fixture: TestDatabase
+const fixture = useAcmeDatabase()
 let api: Api
 
-beforeAll(async () => {
-  fixture = await openTestDatabase()
-})
-afterAll(() => fixture.database.close())
 beforeEach(async () => {
-  await emptyTables(fixture.database)
-  await ensureAcme(fixture.database, fixture.newId)
   api = await startApi(fixture)
 })
 

@@ -1,22 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { answerChunks } from '../../src/copy/answer-chunk.ts'
 import { publishWaiting } from '../../src/copy/outbox.ts'
 import { createResultPublisher, RESULT_OUTBOX } from '../../src/copy/publish-results.ts'
 import { rememberBrands } from '../../src/products/brands.ts'
-import { emptyTables, openTestDatabase, type TestDatabase } from '../support/database.ts'
-import { arrivedChunk, ensureAcme, item } from '../support/products.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
+import { arrivedChunk, item } from '../support/products.ts'
 
-let fixture: TestDatabase
-
-beforeAll(async () => {
-  fixture = await openTestDatabase()
-})
-afterAll(() => fixture.database.close())
-beforeEach(async () => {
-  await emptyTables(fixture.database)
-  await ensureAcme(fixture.database, fixture.newId)
-})
+const fixture = useAcmeDatabase()
 
 /** A result that was committed just now, claimed for whoever committed it. */
 const written = () =>

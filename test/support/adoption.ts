@@ -1,7 +1,7 @@
 import type { Database, NewId } from '../../src/database.ts'
 import { adopt, type Adoption } from '../../src/products/adopt.ts'
 import { ensureAcme } from './products.ts'
-import { slices } from '../../src/products/product-rows.ts'
+import { slices } from '../../src/slices.ts'
 
 /** A product as a program writes it that knows nothing of keys. */
 export interface LegacyProduct {
