@@ -33,8 +33,8 @@ const into =
     database.inTransaction(async (trx) => {
       const user = [USER.id, USER.name]
       const keys = rows.map(({ id, key }) => [id, key.name, key.model, ...user])
-      const products = rows.map(({ id, brandId, name, model, price, attributes }) => [
-        ...[id, brandId, name, model, price, attributes],
+      const products = rows.map(({ id, brandId, product }) => [
+        ...[id, brandId, product.name, product.model, product.price, product.attributes],
         ...user,
       ])
       await load(trx, 'product_unique', KEY_COLUMNS, textOf(keys))

@@ -50,10 +50,12 @@ function rowOf(item: Item, brands: Brands, newId: NewId): NewProductRow {
     id: newId(),
     key: productKey(name!, model!),
     brandId: brands.get(brand!.toLowerCase())!.id,
-    name: name!,
-    model: model!,
-    price: price!,
-    attributes: JSON.stringify(attributes),
-    sourceProductId: null,
+    product: {
+      name: name!,
+      model: model!,
+      price: price!,
+      attributes: JSON.stringify(attributes),
+      sourceProductId: null,
+    },
   }
 }

@@ -1,5 +1,6 @@
 import { findBrands, type Brands } from '../src/products/brands.ts'
 import { createProducts } from '../src/products/create-products.ts'
+import { readProduct } from '../src/products/read-product.ts'
 import type { Database, NewId } from '../src/database.ts'
 import type { Item } from '../src/messages.ts'
 import { batchesOf, type Range, TARGETS, USER } from './catalogue.ts'
@@ -29,7 +30,7 @@ export async function createJobHandler(
   return async ({ items }) => {
     const outcomes = await createProducts(
       database,
-      { items, policy: 'return-existing', user: USER },
+      { products: items.map(readProduct), policy: 'return-existing', user: USER },
       { newId, brands: () => Promise.resolve(brands) },
     )
     return outcomes.filter(({ outcome }) => outcome === 'created').length

@@ -1,8 +1,13 @@
 // 3  chunk messages (PRODUCT_COPY) -> one transaction, a copy_result row for each, which is published (5)
 import type { Publisher, Subscription } from '../src/broker.ts'
-import { answerChunks, giveUpChunk, type ArrivedChunk } from '../src/copy/answer-chunk.ts'
+import {
+  answerChunks,
+  giveUpChunk,
+  readArrived,
+  type ArrivedChunk,
+} from '../src/copy/answer-chunk.ts'
 import { createResultPublisher } from '../src/copy/publish-results.ts'
-import { parseChunkMessage, PRODUCT_COPY } from '../src/messages.ts'
+import { PRODUCT_COPY } from '../src/messages.ts'
 import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
 import { rememberBrands } from '../src/products/brands.ts'
 
@@ -20,7 +25,7 @@ export async function consumeProductCopy(parts: ProductCopyConsumer): Promise<Su
   const handle = withDeadLetters<ArrivedChunk>({
     ...parts,
     logger,
-    read: ({ body, group }) => ({ message: parseChunkMessage(body), body, group }),
+    read: readArrived,
     async handle(chunks) {
       const names = chunks.map(({ message }) => `${message.requestId}:${message.chunkNo}`)
       logger.debug({ chunks: names }, 'begun')

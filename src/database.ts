@@ -33,6 +33,11 @@ export interface KeyClaim {
 /** One product on its way into `product` and `product_unique`. */
 export interface NewProductRow extends KeyClaim {
   brandId: string
+  product: ProductFields
+}
+
+/** What of a product is stored as it is given. */
+export interface ProductFields {
   name: string
   model: string
   /** Decimal with at most two places, or null where it is not known. */

@@ -1,4 +1,5 @@
 import { ProductCopyError } from '../errors.ts'
+import type { Delivery } from '../broker.ts'
 import type { Database, Transaction } from '../database.ts'
 import {
   bodyHash,
@@ -11,14 +12,26 @@ import {
   type ChunkMessage,
   type Outcome,
 } from '../messages.ts'
-import { createProducts, type CreateOptions } from '../products/create-products.ts'
+import { createProducts, type Batch, type CreateOptions } from '../products/create-products.ts'
+import { readProduct } from '../products/read-product.ts'
 import { claimEnd, type OutboxRow } from './outbox.ts'
 
-/** A chunk as it arrived: what it says, its text, and the message group in which its result is to go. */
+/**
+ * A chunk as it arrived: what it says, its text, and the message group in which its result is to go. Of
+ * its items only the products are kept: thousands of both, until the commit, would cost more to hold
+ * (each collection of garbage copies what is in use) than to read.
+ */
 export interface ArrivedChunk {
-  message: ChunkMessage
+  message: Omit<ChunkMessage, 'items'>
+  products: Batch['products']
   body: string
   group: string
+}
+
+/** @throws ProductCopyError `unreadable-message` */
+export function readArrived({ body, group }: Pick<Delivery, 'body' | 'group'>): ArrivedChunk {
+  const { items, ...message } = parseChunkMessage(body)
+  return { message, products: items.map(readProduct), body, group }
 }
 
 type Tools = Pick<CreateOptions, 'newId' | 'brands'>
@@ -49,9 +62,9 @@ function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
   const all: ArrivedChunk[][] = []
   let items = 0
   for (const chunk of chunks) {
-    const { message } = chunk
+    const { message, products } = chunk
     const first = all.at(-1)?.[0]?.message
-    items += message.items.length
+    items += products.length
     const fits =
       first !== undefined &&
       items <= MAX_CHUNK_SIZE &&
@@ -62,7 +75,7 @@ function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
     if (fits) all.at(-1)!.push(chunk)
     else {
       all.push([chunk])
-      items = message.items.length
+      items = products.length
     }
   }
   return all
@@ -75,12 +88,12 @@ async function answerTogether(
   chunks: ArrivedChunk[],
 ): Promise<OutboxRow[]> {
   const { policy, userId, userName } = chunks[0]!.message
-  const items = chunks.flatMap(({ message }) => message.items)
+  const products = chunks.flatMap((chunk) => chunk.products)
   let rows: ResultRow[] = []
   try {
     await createProducts(
       database,
-      { items, policy, user: { id: userId, name: userName } },
+      { products, policy, user: { id: userId, name: userName } },
       {
         newId,
         brands,
@@ -121,7 +134,7 @@ export async function giveUpChunk(
   chunk: ArrivedChunk,
   reason: string,
 ): Promise<void> {
-  const outcomes = chunk.message.items.map((): Outcome => ({ outcome: 'failed', reason }))
+  const outcomes = chunk.products.map((): Outcome => ({ outcome: 'failed', reason }))
   const row = resultRow(chunk, outcomes, 'gave-up')
   await database.dialect.insertUnlessTaken(trx, 'copy_result', [row])
 }
@@ -170,7 +183,7 @@ interface ResultRow extends OutboxRow {
 function resultRows(chunks: ArrivedChunk[], outcomes: Outcome[]): ResultRow[] {
   let from = 0
   return chunks.map((chunk) => {
-    const to = from + chunk.message.items.length
+    const to = from + chunk.products.length
     const own = outcomes.slice(from, to)
     from = to
     return resultRow(chunk, own)

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { escape, raw } from 'mysql2'
 import type {
   ChunkResult,
   Dialect,
@@ -52,39 +53,34 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
 
 /** All or none: one duplicate undoes the whole statement. */
 async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
-  const values = claims.map(({ id, key }) => [id, key.name, key.model, user.id, user.name])
+  const by = userValues(user)
   const inserted = await insertRows(
     trx,
     'insert into product_unique (id, name, model, user_id, user_name) values ?',
-    values,
+    claims.map(({ id, key }) => `(${escape(id)},${escape(key.name)},${escape(key.model)},${by})`),
   )
   return inserted ? [] : claims.map(({ id }) => id)
 }
 
 function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {
-  const values = rows.map((row) => [
-    row.id,
-    row.brandId,
-    row.name,
-    row.model,
-    row.price,
-    row.attributes,
-    row.sourceProductId,
-    user.id,
-    user.name,
-  ])
+  const by = userValues(user)
   return insertRows(
     trx,
     `insert into product
        (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
      values ?`,
-    values,
+    rows.map(({ id, brandId, product: { name, model, price, attributes, sourceProductId } }) => {
+      const of = `${escape(name)},${escape(model)},${escape(price)},${escape(attributes)}`
+      return `(${escape(id)},${escape(brandId)},${of},${escape(sourceProductId)},${by})`
+    }),
   )
 }
 
-/** mysql2 writes a list of lists as rows. */
-const insertRows = (trx: Transaction, sql: string, rows: unknown[][]): Promise<boolean> =>
-  unlessTaken(trx.raw(sql, [rows as unknown as Knex.RawBinding]))
+const userValues = ({ id, name }: User): string => `${escape(id)},${escape(name)}`
+
+/** As text, for knex and mysql2 would go through each value, and hold them all until the database answers. */
+const insertRows = (trx: Transaction, sql: string, rows: string[]): Promise<boolean> =>
+  unlessTaken(trx.raw(sql, [raw(rows.join(',')) as unknown as Knex.RawBinding]))
 
 const insertUnlessTaken = (trx: Transaction, table: string, rows: object[]): Promise<boolean> =>
   unlessTaken(trx(table).insert(rows))

@@ -68,14 +68,14 @@ async function insertProducts(
   rows: NewProductRow[],
   user: User,
 ): Promise<boolean> {
-  const values = rows.map((row) => ({
-    id: row.id,
-    brand_id: row.brandId,
-    name: row.name,
-    model: row.model,
-    price: row.price,
-    attributes: row.attributes,
-    source_product_id: row.sourceProductId,
+  const values = rows.map(({ id, brandId, product }) => ({
+    id,
+    brand_id: brandId,
+    name: product.name,
+    model: product.model,
+    price: product.price,
+    attributes: product.attributes,
+    source_product_id: product.sourceProductId,
   }))
   const inserted = await trx.raw<{ rowCount: number }>(
     `insert into product

@@ -6,7 +6,6 @@ import { ProductCopyError } from '../errors.ts'
 import { CONNECT_TIMEOUT_MS, mysqlClient, postgresClient } from './database-clients.ts'
 import { checkVersion, openingProblem } from './database-server-check.ts'
 import { readDatabaseUrl, type DatabaseServer } from './database-url.ts'
-import { mysqlDialect } from './mysql-dialect.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { keepDatabaseWords, transactions } from './transactions.ts'
 
@@ -60,7 +59,11 @@ export async function openServerDatabase(
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
   })
   keepDatabaseWords(knex)
-  const dialect = server.dialect === 'mysql' ? mysqlDialect(knex) : postgresDialect(knex)
+  const dialect =
+    server.dialect === 'mysql'
+      ? // With its driver, which others need not load.
+        (await import('./mysql-dialect.ts')).mysqlDialect(knex)
+      : postgresDialect(knex)
   try {
     await checkVersion(knex, server)
   } catch (cause) {

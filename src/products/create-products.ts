@@ -1,16 +1,17 @@
 import { quoted } from '../errors.ts'
 import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
-import type { DuplicatePolicy, Item, Outcome } from '../messages.ts'
+import type { DuplicatePolicy, Outcome } from '../messages.ts'
 import type { Brands } from './brands.ts'
 import { canonicalText, compareKeys, keyText } from './product-key.ts'
 import { claimKeys, findOwners, Taken, untilSettled } from './product-unique.ts'
-import { readProduct, userProblem, type ReadProduct } from './read-product.ts'
+import { userProblem, type ReadProduct, type Unreadable } from './read-product.ts'
 
 export const DUPLICATE_ERROR = 'duplicate products detected, refresh and retry'
 const BATCH_REFUSED = 'batch refused because of its duplicates, may be tried again'
 
 export interface Batch {
-  items: Item[]
+  /** Its items, as `readProduct` reads them: what they were read from is not held any more. */
+  products: (ReadProduct | Unreadable)[]
   policy: DuplicatePolicy
   user: User
 }
@@ -96,9 +97,8 @@ function withWinner(outcome: Outcome, winners: Map<string, string>): Outcome {
 
 async function readBatch(batch: Batch, options: CreateOptions): Promise<ReadBatch> {
   const badUser = userProblem(batch.user)
-  const products = batch.items.map((item) =>
-    badUser === undefined ? readProduct(item) : { reason: badUser },
-  )
+  const products: (ReadProduct | { reason: string })[] =
+    badUser === undefined ? batch.products : batch.products.map(() => ({ reason: badUser }))
   const names = new Set<string>()
   for (const product of products) if (!('reason' in product)) names.add(product.brand)
   const brands = await options.brands(names)
@@ -116,18 +116,6 @@ async function readBatch(batch: Batch, options: CreateOptions): Promise<ReadBatc
   candidates.sort((a, b) => compareKeys(a.product.key, b.product.key))
   return { outcomes, candidates }
 }
-
-/** Written out: to spread a thousand of them takes as long as to read them. */
-const newRow = (id: string, brandId: string, product: ReadProduct): NewProductRow => ({
-  id,
-  brandId,
-  key: product.key,
-  name: product.name,
-  model: product.model,
-  price: product.price,
-  attributes: product.attributes,
-  sourceProductId: product.sourceProductId,
-})
 
 /** @param owners who is known to hold some of the keys */
 function decide(
@@ -149,7 +137,7 @@ function decide(
     }
     const id = newId()
     outcomes[index] = { outcome: 'created', id }
-    rows.push(newRow(id, brandId, product))
+    rows.push({ id, key, brandId, product })
   }
   const decided = outcomes as Outcome[]
   const duplicates = rows.length < read.candidates.length

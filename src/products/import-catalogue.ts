@@ -2,6 +2,7 @@ import type { Database, NewId, User } from '../database.ts'
 import { countOutcomes, type Item, type OutcomeCounts } from '../messages.ts'
 import { ensureBrands } from './brands.ts'
 import { createProducts } from './create-products.ts'
+import { readProduct } from './read-product.ts'
 
 /** Products of one transaction. */
 const BATCH_SIZE = 500
@@ -41,7 +42,11 @@ export async function importCatalogue(
   for await (const batch of batches(items, BATCH_SIZE)) {
     const outcomes = await createProducts(
       database,
-      { items: batch.map(({ item }) => item), policy: 'return-existing', user: options.user },
+      {
+        products: batch.map(({ item }) => readProduct(item)),
+        policy: 'return-existing',
+        user: options.user,
+      },
       {
         newId: options.newId,
         brands: (names) => ensureBrands(database, options.newId, names),

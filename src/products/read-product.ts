@@ -1,6 +1,6 @@
 import type { Item } from '../messages.ts'
 import { quoted } from '../errors.ts'
-import type { User } from '../database.ts'
+import type { ProductFields, User } from '../database.ts'
 import { canonicalText, isPlain, productKey, type ProductKey } from './product-key.ts'
 
 /** Lengths in characters (code points), judged on the text as given and on its canonical form. */
@@ -12,15 +12,9 @@ const MAX_ATTRIBUTES_DEPTH = 8
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 
 /** A product whose every field can be stored as it is. */
-export interface ReadProduct {
+export interface ReadProduct extends ProductFields {
   key: ProductKey
   brand: string
-  name: string
-  model: string
-  price: string | null
-  /** An object, as JSON. */
-  attributes: string
-  sourceProductId: string | null
 }
 
 /** Why something can never be a product, and which of its fields is at fault. */

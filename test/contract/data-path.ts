@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { carryOut } from '../../src/cli/carry-out.ts'
 import { audit } from '../../src/products/audit.ts'
-import { giveUpChunk } from '../../src/copy/answer-chunk.ts'
+import { giveUpChunk, readArrived } from '../../src/copy/answer-chunk.ts'
 import { ensureBrands } from '../../src/products/brands.ts'
 import {
   deadLetters,
@@ -372,7 +372,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         const row = database.knex('copy_chunk').where({ request_id: requestId })
         const { body } = await row.first<{ body: string }>('body')
         const delivery = { topic: PRODUCT_COPY, group: 'shard-0', body, attempt: 10 }
-        const chunk = { message: parseChunkMessage(body), body, group: 'shard-0' }
+        const chunk = readArrived({ body, group: 'shard-0' })
         await database.inTransaction(async (trx) => {
           await keepDeadLetter(trx, newId, delivery, 'gave up: disk full')
           await giveUpChunk(database, trx, chunk, 'gave up: disk full')

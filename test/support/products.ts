@@ -1,8 +1,9 @@
 import type { Database, NewId } from '../../src/database.ts'
 import { ensureBrands, findBrands } from '../../src/products/brands.ts'
-import { answerChunks, type ArrivedChunk } from '../../src/copy/answer-chunk.ts'
+import { answerChunks, readArrived, type ArrivedChunk } from '../../src/copy/answer-chunk.ts'
 import { createProducts, type Batch } from '../../src/products/create-products.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
+import { readProduct } from '../../src/products/read-product.ts'
 
 export const USER = { id: '7', name: 'Ann' }
 export const BRAND = 'Acme'
@@ -28,7 +29,7 @@ export function create(
 ): Promise<Outcome[]> {
   return createProducts(
     database,
-    { items, policy: 'return-existing', user: USER, ...change },
+    { products: items.map(readProduct), policy: 'return-existing', user: USER, ...change },
     { newId, brands: (names) => findBrands(database, names) },
   )
 }
@@ -45,7 +46,7 @@ export function arrivedChunk(items: Item[], change: Partial<ChunkMessage> = {}):
     items,
     ...change,
   }
-  return { message, body: JSON.stringify(message), group: 'shard-1' }
+  return readArrived({ body: JSON.stringify(message), group: 'shard-1' })
 }
 
 /** The ids of outcomes that have one. */

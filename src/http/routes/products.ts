@@ -60,7 +60,7 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
       if (!brands.has(canonicalText(product.brand))) throw unknownBrand(product.brand)
       const [outcome] = await createProducts(
         database,
-        { items: [item], policy, user },
+        { products: [product], policy, user },
         { newId, brands: () => Promise.resolve(brands) },
       )
       // A good product of a known brand: only a live one can be in its way.
@@ -93,7 +93,7 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
       const { policy = 'return-existing', items } = body
       const outcomes = await createProducts(
         database,
-        { items, policy, user },
+        { products: items.map(readProduct), policy, user },
         { newId, brands: (names) => findBrands(database, names) },
       )
       if (outcomes.some((one) => 'reason' in one && one.reason === DUPLICATE_ERROR)) {
