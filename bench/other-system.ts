@@ -32,7 +32,7 @@ export const otherSystem = (options: Omit<PeerOptions, 'jobSize'>): Way => ({
               userName: USER.name,
               items: [item],
             }),
-          created: (body) => countOutcomes(parseResultMessage(body).outcomes).created,
+          created: (body) => countOutcomes(parseResultMessage(body).message.outcomes).created,
         }),
     ),
 })

@@ -1,7 +1,7 @@
 // 6  result message (PRODUCT_COPY_RESULT) -> copy_chunk and copy_request are completed
 import type { Subscription } from '../src/broker.ts'
-import { recordResults } from '../src/copy/record-result.ts'
-import { parseResultMessage, PRODUCT_COPY_RESULT } from '../src/messages.ts'
+import { readResult, recordResults } from '../src/copy/record-result.ts'
+import { PRODUCT_COPY_RESULT } from '../src/messages.ts'
 import { withDeadLetters, type ConsumerParts } from '../src/platform/with-dead-letters.ts'
 
 export const COPY_RESULT_GROUP = 'copy-result'
@@ -17,7 +17,7 @@ export function consumeCopyResults(parts: CopyResultConsumer): Promise<Subscript
   const handle = withDeadLetters({
     ...parts,
     logger,
-    read: ({ body }) => parseResultMessage(body),
+    read: ({ body }) => readResult(body),
     async handle(results) {
       const recorded = await recordResults(database, results)
       logger.debug({ results: results.length, recorded: [...recorded] }, 'recorded')

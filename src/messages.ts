@@ -15,7 +15,7 @@ import { createHash } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { ProductCopyError, quoted } from './errors.ts'
-import { pack, PACKED_FROM_BYTES, unpack } from './packing.ts'
+import { columnsOf, isLong, pack, unpack } from './packing.ts'
 
 /** Chunks for the product-copy consumers; ordered by message group, which is the shard. */
 export const PRODUCT_COPY = 'PRODUCT_COPY'
@@ -109,27 +109,32 @@ const resultValidator = Compile(ResultMessageSchema)
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
 export const parseChunkMessage = (body: string): ChunkMessage =>
-  parse(body, 'product-copy', 'items', chunkValidator)
+  parse(body, 'product-copy', 'items', chunkValidator).message
 
-/** @throws ProductCopyError `unreadable-message`, with the reason */
-export const parseResultMessage = (body: string): ResultMessage =>
+/**
+ * @returns the message, and its packed list where it came with one
+ * @throws ProductCopyError `unreadable-message`, with the reason
+ */
+export const parseResultMessage = (
+  body: string,
+): { message: ResultMessage; packed: string | undefined } =>
   parse(body, 'product-copy-result', 'outcomes', resultValidator)
 
-/** Writes a chunk's message. @param items as JSON */
-export const chunkBody = (head: Omit<ChunkMessage, 'items'>, items: string): string =>
-  write(head, 'items', items)
+/** Writes a chunk's message. @param columns of its items, where the caller has them */
+export const chunkBody = (
+  { items, ...head }: ChunkMessage,
+  columns: string = columnsOf(items),
+): string => write(head, { items }, columns)
 
 /** Writes a result's message. */
 export const resultBody = ({ outcomes, ...head }: ResultMessage): string =>
-  write(head, 'outcomes', JSON.stringify(outcomes))
+  write(head, { outcomes }, columnsOf(outcomes))
 
 /** A long list travels packed, in a message of version 2. */
-function write(head: object, list: 'items' | 'outcomes', json: string): string {
-  if (json.length >= PACKED_FROM_BYTES) {
-    return JSON.stringify({ ...head, version: 2, packed: pack(json) })
-  }
-  return `${JSON.stringify(head).slice(0, -1)},"${list}":${json}}`
-}
+const write = (head: object, list: object, columns: string): string =>
+  JSON.stringify(
+    isLong(columns) ? { ...head, version: 2, packed: pack(columns) } : { ...head, ...list },
+  )
 
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
 export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')
@@ -165,10 +170,11 @@ function parse<S extends TSchema>(
   type: string,
   list: 'items' | 'outcomes',
   validator: Validator<Record<never, never>, S>,
-): Static<S> {
+): { message: Static<S>; packed: string | undefined } {
   const given = parseJson(body)
+  const packed = isPacked(given) ? given.packed : undefined
   const value = isPacked(given) ? unpacked(given, list) : given
-  if (validator.Check(value)) return value
+  if (validator.Check(value)) return { message: value, packed }
   const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
   if (givenType !== type) {
     throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)

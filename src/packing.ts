@@ -1,7 +1,7 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 
-/** Bytes of a list as JSON from which on it is packed. What is smaller stays easy to read. */
-export const PACKED_FROM_BYTES = 2048
+/** Length of a list's columns from which on it is packed. What is shorter stays easy to read. */
+const PACKED_FROM = 2048
 /**
  * Three times what our largest chunk or result has. A statement that inserts such a list, with a backslash
  * before each quote, is still within the 16 MiB that MySQL and MariaDB take at the least.
@@ -10,17 +10,58 @@ const MAX_BYTES = 6 * 1024 * 1024
 /** The fastest: measured, the others take three times as long for a seventh less. */
 const LEVEL = 1
 
-/** @returns a list's JSON as zlib data (RFC 1950) in base64: about a tenth of its bytes */
-export const pack = (json: string): string => deflateSync(json, { level: LEVEL }).toString('base64')
+type Fields = Record<string, unknown>
+
+/**
+ * Writes a list by columns: as an object that has, for each field, the list of its values; `null` stands
+ * for a field that is not there. As JSON that is half of the bytes, and read in half of the time.
+ */
+export function columnsOf(list: object[]): string {
+  const columns: Record<string, unknown[]> = {}
+  for (const [index, fields] of list.entries()) {
+    for (const name in fields) {
+      columns[name] ??= new Array<unknown>(list.length).fill(null)
+      columns[name][index] = (fields as Fields)[name]
+    }
+  }
+  return JSON.stringify(columns)
+}
+
+function rowsOf(columns: Record<string, unknown[]>): Fields[] {
+  const names = Object.keys(columns)
+  const values = Object.values(columns)
+  const { length } = values[0]!
+  if (values.some((column) => !Array.isArray(column) || column.length !== length)) {
+    throw new Error('these are not columns of one length')
+  }
+  const list: Fields[] = []
+  for (let index = 0; index < length; index++) {
+    const fields: Fields = {}
+    for (let at = 0; at < names.length; at++) {
+      const value = values[at]![index]
+      if (value !== null) fields[names[at]!] = value
+    }
+    list.push(fields)
+  }
+  return list
+}
+
+export const isLong = (columns: string): boolean => columns.length >= PACKED_FROM
+
+/** @returns columns as zlib data (RFC 1950) in base64 */
+export const pack = (columns: string): string =>
+  deflateSync(columns, { level: LEVEL }).toString('base64')
 
 /** @throws when this is nothing packed, or too large */
-export const unpack = (packed: string): unknown =>
-  JSON.parse(inflateSync(Buffer.from(packed, 'base64'), { maxOutputLength: MAX_BYTES }).toString())
+export function unpack(packed: string): Fields[] {
+  const json = inflateSync(Buffer.from(packed, 'base64'), { maxOutputLength: MAX_BYTES })
+  return rowsOf(JSON.parse(json.toString()) as Record<string, unknown[]>)
+}
 
 /** A list as it is kept in a column: as JSON, or packed. */
-export const writeList = (list: unknown[]): string => {
-  const json = JSON.stringify(list)
-  return json.length < PACKED_FROM_BYTES ? json : pack(json)
+export function writeList(list: object[]): string {
+  const columns = columnsOf(list)
+  return isLong(columns) ? pack(columns) : JSON.stringify(list)
 }
 
 /** Reads what `writeList` wrote. */

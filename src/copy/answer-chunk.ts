@@ -162,7 +162,7 @@ export async function forgetGivenUp(trx: Transaction, body: string): Promise<voi
   if (!chunk) return
   const key = { request_id: chunk.requestId, chunk_no: chunk.chunkNo, content_hash: bodyHash(body) }
   const stored = await trx('copy_result').where(key).first<{ body: string } | undefined>('body')
-  if (stored && isGivenUp(parseResultMessage(stored.body))) {
+  if (stored && isGivenUp(parseResultMessage(stored.body).message)) {
     await trx('copy_result').where(key).delete()
   }
 }

@@ -1,4 +1,5 @@
 import { bodyHash, chunkBody, type ChunkMessage, type Item } from '../messages.ts'
+import { columnsOf } from '../packing.ts'
 import type { RequestRow } from './request-status.ts'
 import { nameFiller } from './name-template.ts'
 import { messageGroup, productKey, shardOf } from '../products/product-key.ts'
@@ -76,13 +77,13 @@ export function chunkRows(request: RequestRow, chunks: Chunk[], firstNo: number)
   for (let chunk = waiting.pop(); chunk; chunk = waiting.pop()) {
     const { shard, items } = chunk
     const chunkNo = firstNo + rows.length
-    const json = JSON.stringify(items)
-    if (items.length > 1 && Buffer.byteLength(json) > MAX_ITEMS_BYTES) {
+    const columns = columnsOf(items)
+    if (items.length > 1 && Buffer.byteLength(columns) > MAX_ITEMS_BYTES) {
       const middle = Math.ceil(items.length / 2)
       waiting.push({ shard, items: items.slice(middle) }, { shard, items: items.slice(0, middle) })
       continue
     }
-    const body = chunkBody(chunkHead(request, chunkNo), json)
+    const body = chunkBody(chunkMessage(request, chunkNo, items), columns)
     rows.push({
       request_id: request.id,
       chunk_no: chunkNo,
@@ -95,7 +96,7 @@ export function chunkRows(request: RequestRow, chunks: Chunk[], firstNo: number)
   return rows
 }
 
-const chunkHead = (request: RequestRow, chunkNo: number): Omit<ChunkMessage, 'items'> => ({
+const chunkMessage = (request: RequestRow, chunkNo: number, items: Item[]): ChunkMessage => ({
   type: 'product-copy',
   version: 1,
   requestId: request.id,
@@ -103,4 +104,5 @@ const chunkHead = (request: RequestRow, chunkNo: number): Omit<ChunkMessage, 'it
   policy: request.policy,
   userId: request.user_id,
   userName: request.user_name,
+  items,
 })

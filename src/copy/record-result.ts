@@ -1,9 +1,28 @@
 import type { ChunkResult, Database, Transaction } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
-import { countOutcomes, isGivenUp, type ResultMessage } from '../messages.ts'
+import { countOutcomes, isGivenUp, parseResultMessage } from '../messages.ts'
 import { writeList } from '../packing.ts'
 import { completeRequest } from './request-status.ts'
 import { isId } from '../products/read-product.ts'
+
+/**
+ * Reads a result, as far as it is recorded: its outcomes are counted and not held.
+ * @throws ProductCopyError `unreadable-message`
+ */
+export function readResult(body: string): ChunkResult {
+  const { message, packed } = parseResultMessage(body)
+  const { requestId, chunkNo, chunkHash, outcomes } = message
+  return {
+    requestId,
+    chunkNo,
+    contentHash: chunkHash,
+    outcomes: packed ?? writeList(outcomes),
+    items: outcomes.length,
+    ...countOutcomes(outcomes),
+    // A chunk that was given up may be sent again by hand; its answer is then the one that counts.
+    gaveUp: isGivenUp(message),
+  }
+}
 
 /**
  * Step 6: completes the chunks that results belong to, and each request with its last chunk. The same
@@ -16,7 +35,7 @@ import { isId } from '../products/read-product.ts'
  */
 export async function recordResults(
   database: Database,
-  results: ResultMessage[],
+  results: ChunkResult[],
 ): Promise<Set<string>> {
   const ours = results.filter(({ requestId }) => isId(requestId)).sort(byName)
   if (ours.length === 0) return new Set()
@@ -30,13 +49,13 @@ export async function recordResults(
 }
 
 /** @returns false, and nothing is changed, when that would not complete a chunk for each of the results */
-async function recordTogether(database: Database, results: ResultMessage[]): Promise<boolean> {
+async function recordTogether(database: Database, results: ChunkResult[]): Promise<boolean> {
   const { dialect, knex } = database
-  const rows = results.map(toRow)
-  if (rows.length === 1) return (await dialect.completeChunks(knex, rows)) === 1
+  const { length } = results
+  if (length === 1) return (await dialect.completeChunks(knex, results)) === 1
   try {
     await database.inTransaction(async (trx) => {
-      if ((await dialect.completeChunks(trx, rows)) !== rows.length) throw new NotAll()
+      if ((await dialect.completeChunks(trx, results)) !== length) throw new NotAll()
     })
     return true
   } catch (error) {
@@ -48,11 +67,11 @@ async function recordTogether(database: Database, results: ResultMessage[]): Pro
 class NotAll extends Error {}
 
 /** One commit for all of them, for each is a write to the disk. @returns the requests of which a chunk was completed */
-function recordEach(database: Database, results: ResultMessage[]): Promise<Set<string>> {
+function recordEach(database: Database, results: ChunkResult[]): Promise<Set<string>> {
   return database.inTransaction(async (trx) => {
     const recorded = new Set<string>()
     for (const result of results) {
-      const completed = await database.dialect.completeChunks(trx, [toRow(result)])
+      const completed = await database.dialect.completeChunks(trx, [result])
       if (completed > 0) recorded.add(result.requestId)
       else await checkKnown(trx, result)
     }
@@ -61,30 +80,19 @@ function recordEach(database: Database, results: ResultMessage[]): Promise<Set<s
 }
 
 /** The order in which chunks are locked, where the database keeps to it; else a deadlock is tried again. */
-const byName = (a: ResultMessage, b: ResultMessage): number =>
+const byName = (a: ChunkResult, b: ChunkResult): number =>
   a.requestId === b.requestId ? a.chunkNo - b.chunkNo : a.requestId < b.requestId ? -1 : 1
 
-const toRow = (result: ResultMessage): ChunkResult => ({
-  requestId: result.requestId,
-  chunkNo: result.chunkNo,
-  contentHash: result.chunkHash,
-  outcomes: writeList(result.outcomes),
-  items: result.outcomes.length,
-  ...countOutcomes(result.outcomes),
-  // A chunk that was given up may be sent again by hand; its answer is then the one that counts.
-  gaveUp: isGivenUp(result),
-})
-
 /** @throws ProductCopyError `unreadable-message` when it is of a chunk that has another number of items */
-async function checkKnown(trx: Transaction, result: ResultMessage): Promise<void> {
-  const { requestId, chunkNo, chunkHash, outcomes, eventId } = result
+async function checkKnown(trx: Transaction, result: ChunkResult): Promise<void> {
+  const { requestId, chunkNo, contentHash, items } = result
   const known = await trx('copy_chunk')
-    .where({ request_id: requestId, chunk_no: chunkNo, content_hash: chunkHash })
+    .where({ request_id: requestId, chunk_no: chunkNo, content_hash: contentHash })
     .first<{ items: number } | undefined>('items')
-  if (known && known.items !== outcomes.length) {
+  if (known && known.items !== items) {
     throw new ProductCopyError(
       'unreadable-message',
-      `result ${eventId} has ${outcomes.length} outcomes, its chunk ${known.items} items`,
+      `result ${requestId}:${chunkNo} has ${items} outcomes, its chunk ${known.items} items`,
     )
   }
 }

@@ -15,12 +15,13 @@ import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
 import { expandPage, requestsWithRoom } from '../../src/copy/expand-request.ts'
-import { recordResults } from '../../src/copy/record-result.ts'
+import { readResult, recordResults } from '../../src/copy/record-result.ts'
 import {
   bodyHash,
   parseChunkMessage,
   parseResultMessage,
   PRODUCT_COPY,
+  resultBody,
   resultMessage,
   type ResultMessage,
 } from '../../src/messages.ts'
@@ -326,7 +327,11 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
           id,
           results,
           status,
-          record: (some: ResultMessage[]) => recordResults(database, some),
+          record: (some: ResultMessage[]) =>
+            recordResults(
+              database,
+              some.map((one) => readResult(resultBody(one))),
+            ),
         }
       }
 
@@ -409,7 +414,8 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         await parties.stop()
         expect(await allLetters()).toEqual([])
         const [answered] = await database.knex('copy_result').pluck<string[]>('body')
-        expect(parseResultMessage(answered!).eventId).not.toBe(parseResultMessage(gaveUp!).eventId)
+        const [event, former] = [answered!, gaveUp!].map((body) => parseResultMessage(body).message)
+        expect(event!.eventId).not.toBe(former!.eventId)
         await expectClean(40)
       })
 
@@ -427,7 +433,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
           return (await copyRequestStatus(database, id)).created === 5
         })
         await parties.stop()
-        expect(await recordResults(database, [parseResultMessage(late!)])).toEqual(new Set())
+        expect(await recordResults(database, [readResult(late!)])).toEqual(new Set())
         expect(await copyRequestStatus(database, id)).toMatchObject({ created: 5, failed: 0 })
       })
 

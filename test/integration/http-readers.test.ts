@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { chunkBody } from '../../src/messages.ts'
+import { chunkBody, type Item } from '../../src/messages.ts'
 import { MAX_READERS } from '../../src/http/routes/copy-requests.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startApi, type Api } from '../support/http.ts'
@@ -45,9 +45,8 @@ const HEAD = {
 async function requestWith({ chunks, items, name }: typeof LARGE): Promise<string> {
   const id = await request(fixture, ['Dune'])
   const one = { brand: 'Dune', name, model: 'M', sourceProductId: '1' }
-  const json = JSON.stringify(Array(items).fill(one))
   for (let chunkNo = 1; chunkNo <= chunks; chunkNo++) {
-    const body = chunkBody({ ...HEAD, requestId: id, chunkNo }, json)
+    const body = chunkBody({ ...HEAD, requestId: id, chunkNo, items: Array<Item>(items).fill(one) })
     await fixture.database.knex('copy_chunk').insert({
       request_id: id,
       chunk_no: chunkNo,

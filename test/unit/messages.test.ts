@@ -8,6 +8,7 @@ import {
   parseResultMessage,
   resultBody,
   resultMessage,
+  type ChunkMessage,
 } from '../../src/messages.ts'
 
 const chunk = {
@@ -36,7 +37,7 @@ test('a result is read as it was written', () => {
     { outcome: 'rejected', reason: 'why', existingId: '4' },
   ])
   expect(result.eventId).toBe('1:2')
-  expect(parseResultMessage(JSON.stringify(result))).toEqual(result)
+  expect(parseResultMessage(JSON.stringify(result))).toEqual({ message: result, packed: undefined })
 })
 
 test.each([1, 2, 1000])('a chunk of %d items is read as it was written, packed or not', (count) => {
@@ -45,14 +46,15 @@ test.each([1, 2, 1000])('a chunk of %d items is read as it was written, packed o
     name: `N ${i}`,
     model: 'M',
   }))
-  const { items: _, ...head } = {
+  const message = {
     ...chunk,
     version: 1 as const,
     policy: 'fail' as const,
     type: 'product-copy' as const,
+    items,
   }
-  const body = chunkBody(head, JSON.stringify(items))
-  expect(parseChunkMessage(body)).toEqual({ ...head, items })
+  const body = chunkBody(message)
+  expect(parseChunkMessage(body)).toEqual(message)
   expect(JSON.parse(body)).toMatchObject(count === 1000 ? { version: 2 } : { version: 1, items })
 })
 
@@ -63,13 +65,31 @@ test('a long result is packed, and read as it was written', () => {
   }))
   const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
   const body = resultBody(result)
-  expect(JSON.parse(body)).toMatchObject({ version: 2, eventId: '1:2', requestId: '1', chunkNo: 2 })
+  const sent = JSON.parse(body) as { packed: string }
+  expect(sent).toMatchObject({ version: 2, eventId: '1:2', requestId: '1', chunkNo: 2 })
   expect(body.length).toBeLessThan(JSON.stringify(result).length / 2)
-  expect(parseResultMessage(body)).toEqual(result)
+  expect(parseResultMessage(body)).toEqual({ message: result, packed: sent.packed })
 })
 
-const bomb = deflateSync(Buffer.alloc(17 * 1024 * 1024, ' ')).toString('base64')
-const nothing = deflateSync('[]').toString('base64')
+test('what stands beside a list that is not packed is not taken for it', () => {
+  const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), [
+    { outcome: 'created', id: '3' },
+  ])
+  const body = JSON.stringify({ ...result, packed: 'other' })
+  expect(parseResultMessage(body).packed).toBeUndefined()
+})
+
+test('each item of a packed chunk has the fields that it had, and no others', () => {
+  const fields = [{ name: 'N' }, { model: 'M', attributes: { a: null } }, {}, { price: null }]
+  const items = Array.from({ length: 800 }, (_, i) => fields[i % fields.length]!)
+  const body = chunkBody({ ...(chunk as ChunkMessage), items })
+  expect(JSON.parse(body)).toMatchObject({ version: 2 })
+  const read = items.map((item) => ('price' in item ? {} : item))
+  expect(parseChunkMessage(body).items).toEqual(read)
+})
+
+const packed = (text: string | Buffer) => deflateSync(text).toString('base64')
+const bomb = packed(Buffer.alloc(17 * 1024 * 1024, ' '))
 
 describe('is not readable', () => {
   test.each([
@@ -90,8 +110,14 @@ describe('is not readable', () => {
       JSON.stringify({ ...chunk, version: 2, packed: 'hello' }),
       'its packed items cannot be unpacked',
     ],
-    [JSON.stringify({ ...chunk, version: 2, packed: bomb }), 'its packed items cannot be unpacked'],
-    [JSON.stringify({ ...chunk, version: 2, packed: nothing }), '/items must not have fewer'],
+    ...[bomb, packed('[]'), packed('null'), packed('{"name":7}'), packed('{"a":[1],"b":[]}')].map(
+      (list) => [
+        JSON.stringify({ ...chunk, version: 2, packed: list }),
+        'its packed items cannot be unpacked',
+      ],
+    ),
+    [JSON.stringify({ ...chunk, version: 2, packed: packed('{}') }), 'cannot be unpacked'],
+    [JSON.stringify({ ...chunk, version: 2, packed: packed('{"a":[]}') }), '/items must not'],
     [JSON.stringify({ ...chunk, items: [] }), '/items'],
     [JSON.stringify({ ...chunk, items: new Array(MAX_CHUNK_SIZE + 1).fill({}) }), '/items'],
     [JSON.stringify({ ...chunk, items: [7] }), '/items/0'],
