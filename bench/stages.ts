@@ -71,7 +71,7 @@ const { Producer, SimpleConsumer } = require('rocketmq-client-nodejs') as {
 }
 time(Producer.prototype, 'send', () => 'publish a message')
 time(SimpleConsumer.prototype, 'receive', () => 'wait for a message')
-time(SimpleConsumer.prototype, 'ack', () => 'acknowledge')
+time(SimpleConsumer.prototype, 'ackMessageViaRpc', () => 'acknowledge')
 
 const session = new Session()
 session.connect()

@@ -47,6 +47,15 @@ export interface ProductFields {
   sourceProductId: string | null
 }
 
+/** A row of copy_result as it is written. */
+export interface NewResultRow {
+  request_id: string
+  chunk_no: number
+  content_hash: string
+  message_group: string
+  body: string
+}
+
 /** What is written of a result into the row of its chunk. */
 export interface ChunkResult {
   requestId: string
@@ -82,11 +91,16 @@ export interface Dialect {
   /** @returns false when another product has one of the ids: the transaction must be rolled back */
   insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
   /**
-   * Inserts rows. Waits for another transaction that inserts the same.
-   * @returns false when a unique key of one of them is taken: of a single row nothing is inserted then,
-   *   and the transaction goes on; of several some may be, and it must be rolled back
+   * Inserts a row. Waits for another transaction that inserts the same.
+   * @returns false when a unique key of it is taken: nothing is inserted then, and the transaction goes on
    */
-  insertUnlessTaken(trx: Transaction, table: string, rows: object[]): Promise<boolean>
+  insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean>
+  /**
+   * Inserts results, claimed for so many milliseconds. Waits for another transaction that inserts the same.
+   * @returns false when one of them is there already: of a single one nothing is inserted then, and the
+   *   transaction goes on; of several some may be, and it must be rolled back
+   */
+  insertResults(trx: Transaction, results: NewResultRow[], claimMs: number): Promise<boolean>
   /**
    * Completes the open chunks that results belong to: those of the same name, hash and number of items.
    * A chunk that was given up counts as open, unless the result says so once more.

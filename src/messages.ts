@@ -11,7 +11,7 @@
  * - duplicate policy: what a batch does about a product that is already there (`DuplicatePolicy`)
  * - callback topic: where results are published for the mall and anyone else who listens
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { ProductCopyError, quoted } from './errors.ts'
@@ -137,7 +137,7 @@ const write = (head: object, list: object, columns: string): string =>
   )
 
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
-export const bodyHash = (body: string): string => createHash('sha256').update(body).digest('hex')
+export const bodyHash = (body: string): string => hash('sha256', body)
 
 /** Ends the event id of a result that says that the chunk was given up. */
 const GAVE_UP = ':gave-up'

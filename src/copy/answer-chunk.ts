@@ -1,6 +1,6 @@
 import { ProductCopyError } from '../errors.ts'
 import type { Delivery } from '../broker.ts'
-import type { Database, Transaction } from '../database.ts'
+import type { Database, NewResultRow, Transaction } from '../database.ts'
 import {
   bodyHash,
   isGivenUp,
@@ -14,7 +14,7 @@ import {
 } from '../messages.ts'
 import { createProducts, type Batch, type CreateOptions } from '../products/create-products.ts'
 import { readProduct } from '../products/read-product.ts'
-import { claimEnd, type OutboxRow } from './outbox.ts'
+import { CLAIM_MS, type OutboxRow } from './outbox.ts'
 
 /**
  * A chunk as it arrived: what it says, its text, and the message group in which its result is to go. Of
@@ -89,7 +89,7 @@ async function answerTogether(
 ): Promise<OutboxRow[]> {
   const { policy, userId, userName } = chunks[0]!.message
   const products = chunks.flatMap((chunk) => chunk.products)
-  let rows: ResultRow[] = []
+  let rows: NewResultRow[] = []
   try {
     await createProducts(
       database,
@@ -99,10 +99,7 @@ async function answerTogether(
         brands,
         beforeCommit: async (trx, outcomes) => {
           rows = resultRows(chunks, outcomes)
-          const claim = { claimed_until: claimEnd(database) }
-          const claimed = rows.map((row) => ({ ...row, ...claim }))
-          const written = await database.dialect.insertUnlessTaken(trx, 'copy_result', claimed)
-          if (!written) throw new Answered()
+          if (!(await database.dialect.insertResults(trx, rows, CLAIM_MS))) throw new Answered()
         },
       },
     )
@@ -136,7 +133,7 @@ export async function giveUpChunk(
 ): Promise<void> {
   const outcomes = chunk.products.map((): Outcome => ({ outcome: 'failed', reason }))
   const row = resultRow(chunk, outcomes, 'gave-up')
-  await database.dialect.insertUnlessTaken(trx, 'copy_result', [row])
+  await database.dialect.insertResults(trx, [row], 0)
 }
 
 /** Lets the result of a chunk that was answered before be published once more. */
@@ -175,12 +172,8 @@ function readChunk(body: string): ChunkMessage | undefined {
   }
 }
 
-interface ResultRow extends OutboxRow {
-  content_hash: string
-}
-
 /** Gives each of the chunks its part of the outcomes of all. */
-function resultRows(chunks: ArrivedChunk[], outcomes: Outcome[]): ResultRow[] {
+function resultRows(chunks: ArrivedChunk[], outcomes: Outcome[]): NewResultRow[] {
   let from = 0
   return chunks.map((chunk) => {
     const to = from + chunk.products.length
@@ -190,7 +183,7 @@ function resultRows(chunks: ArrivedChunk[], outcomes: Outcome[]): ResultRow[] {
   })
 }
 
-function resultRow(chunk: ArrivedChunk, outcomes: Outcome[], end?: 'gave-up'): ResultRow {
+function resultRow(chunk: ArrivedChunk, outcomes: Outcome[], end?: 'gave-up'): NewResultRow {
   const hash = bodyHash(chunk.body)
   return {
     request_id: chunk.message.requestId,

@@ -17,7 +17,7 @@ const PAGE_CHUNKS = { count: 256, items: 14_400 }
  * a few items more than a chunk holds makes two half-empty ones.
  */
 const FILL = 0.9
-/** A request begins with a part of a page, or its consumers would have nothing to do until all of it is made. */
+/** A request begins with a part of a large page, or its consumers would have nothing to do until all of it is made. */
 const FIRST_PAGE = 1 / 4
 /** What one INSERT has at the most, well below what the databases take in one packet. */
 const MAX_INSERT = { count: 1000, bytes: 4 * 1024 * 1024 }
@@ -79,8 +79,9 @@ export async function expandPage(
     .first<RequestRow | undefined>()
   if (!request) return []
   const targetBrands = JSON.parse(request.target_brands) as string[]
-  const part = request.chunks === 0 ? FIRST_PAGE : 1
-  const limit = Math.max(1, Math.floor((pageItems(settings) * part) / targetBrands.length))
+  const full = pageItems(settings)
+  const size = request.chunks > 0 ? full : Math.max(full * FIRST_PAGE, PAGE_ITEMS.min)
+  const limit = Math.max(1, Math.floor(size / targetBrands.length))
   // Read outside of the transaction: the source may be another system, and no lock waits for it.
   const page = await readSourceProducts(
     database,

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 
 /** How long a process may hold a row that it is publishing before another one takes it. */
-const CLAIM_MS = 30_000
+export const CLAIM_MS = 30_000
 /** When a claim ends that is made now. */
 export const claimEnd = ({ dialect }: Database) => dialect.now(CLAIM_MS)
 /** How long a row rests that the broker refused: it must not keep those behind it waiting. */

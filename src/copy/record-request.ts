@@ -46,7 +46,7 @@ export async function recordCopyRequest(
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const id = newId()
     const recorded = await database.inTransaction((trx) =>
-      database.dialect.insertUnlessTaken(trx, 'copy_request', [{ id, ...row }]),
+      database.dialect.insertUnlessTaken(trx, 'copy_request', { id, ...row }),
     )
     if (recorded) return { id, repeated: false }
     const kept = await findByKey(database, row.request_key)

@@ -6,6 +6,7 @@ import type {
   KeyClaim,
   KeyOwner,
   NewProductRow,
+  NewResultRow,
   Transaction,
   User,
 } from '../database.ts'
@@ -23,6 +24,7 @@ export function mysqlDialect(knex: Knex): Dialect {
     insertKeys,
     insertProducts,
     insertUnlessTaken,
+    insertResults,
     completeChunks,
     now: now(knex),
     isRetryable,
@@ -82,8 +84,26 @@ const userValues = ({ id, name }: User): string => `${escape(id)},${escape(name)
 const insertRows = (trx: Transaction, sql: string, rows: string[]): Promise<boolean> =>
   unlessTaken(trx.raw(sql, [raw(rows.join(',')) as unknown as Knex.RawBinding]))
 
-const insertUnlessTaken = (trx: Transaction, table: string, rows: object[]): Promise<boolean> =>
-  unlessTaken(trx(table).insert(rows))
+const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promise<boolean> =>
+  unlessTaken(trx(table).insert(row))
+
+function insertResults(
+  trx: Transaction,
+  results: NewResultRow[],
+  claimMs: number,
+): Promise<boolean> {
+  return insertRows(
+    trx,
+    `insert into copy_result
+       (request_id, chunk_no, content_hash, message_group, body, claimed_until)
+     values ?`,
+    results.map(({ request_id, chunk_no, content_hash, message_group, body }) => {
+      const name = `${escape(request_id)},${chunk_no},${escape(content_hash)}`
+      const claim = `utc_timestamp(6) + interval ${claimMs * 1000} microsecond`
+      return `(${name},${escape(message_group)},${escape(body)},${claim})`
+    }),
+  )
+}
 
 /** After a duplicate the statement is undone, and the transaction is still open. */
 async function unlessTaken(insert: PromiseLike<unknown>): Promise<boolean> {

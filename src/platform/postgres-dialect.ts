@@ -5,6 +5,7 @@ import type {
   KeyClaim,
   KeyOwner,
   NewProductRow,
+  NewResultRow,
   Transaction,
   User,
 } from '../database.ts'
@@ -19,6 +20,7 @@ export function postgresDialect(knex: Knex): Dialect {
     insertKeys,
     insertProducts,
     insertUnlessTaken,
+    insertResults,
     completeChunks,
     now: now(knex),
     isRetryable,
@@ -89,13 +91,27 @@ async function insertProducts(
   return inserted.rowCount === rows.length
 }
 
-async function insertUnlessTaken(
+async function insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean> {
+  const inserted: unknown = await trx(table).insert(row).onConflict().ignore()
+  return (inserted as { rowCount: number }).rowCount === 1
+}
+
+async function insertResults(
   trx: Transaction,
-  table: string,
-  rows: object[],
+  results: NewResultRow[],
+  claimMs: number,
 ): Promise<boolean> {
-  const inserted: unknown = await trx(table).insert(rows).onConflict().ignore()
-  return (inserted as { rowCount: number }).rowCount === rows.length
+  const inserted = await trx.raw<{ rowCount: number }>(
+    `insert into copy_result
+       (request_id, chunk_no, content_hash, message_group, body, claimed_until)
+     select request_id, chunk_no, content_hash, message_group, body,
+            clock_timestamp() + ? * interval '1 millisecond'
+       from json_to_recordset(?::text::json) as r (request_id text, chunk_no int,
+         content_hash text, message_group text, body text)
+     on conflict do nothing`,
+    [claimMs, JSON.stringify(results)],
+  )
+  return inserted.rowCount === results.length
 }
 
 async function completeChunks(connection: Knex, results: ChunkResult[]): Promise<number> {

@@ -21,6 +21,8 @@ const CHANNEL = {
   // A peer that vanished without a word would be waited for by TCP for a quarter of an hour.
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5000,
+  // Its books of each call, for a tool that nobody has here.
+  'grpc.enable_channelz': 0,
 }
 grpc.MessagingServiceClient = class extends grpc.MessagingServiceClient {
   constructor(address: string, credentials: unknown) {

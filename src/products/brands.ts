@@ -75,7 +75,7 @@ export async function ensureBrands(
       // Another writer may create the same brand at this moment: the first row stays, and is read back.
       for (const [key, name] of missing) {
         const row = { id: newId(), name, name_key: key }
-        await database.dialect.insertUnlessTaken(trx, 'brand', [row])
+        await database.dialect.insertUnlessTaken(trx, 'brand', row)
       }
     })
   }

@@ -280,6 +280,18 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       })
 
+      test('begins with a part of a large page, for the consumers wait for it', async () => {
+        await source(4000)
+        const id = await request(fixture, ['Aurora'])
+        const large = { chunkSize: 1000, shards: 8 }
+        const pages: number[] = []
+        while (pages.length < 3) {
+          await expandPage(fixture.database, id, large)
+          pages.push((await copyRequestStatus(fixture.database, id)).items)
+        }
+        expect(pages).toEqual([3600, 4000, 4000])
+      })
+
       test('waits while a page is on its way, so that other requests have their turn', async () => {
         const { database } = fixture
         await source(3000)
