@@ -7,7 +7,7 @@ import type { Env } from '../stack/part.ts'
 import { copiedProduct } from './catalogue.ts'
 import type { Pass } from './way.ts'
 
-const IN_FLIGHT = 256
+const IN_FLIGHT = 512
 const LOOPS = 8
 
 export const connect = (env: Env): Broker =>

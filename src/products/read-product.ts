@@ -154,9 +154,8 @@ export const MAX_ID = 0x7fffffffffffffffn
 
 /** Whether a text is a 64-bit id as this project writes them: decimal, without leading zeros. */
 export function isId(value: unknown): value is string {
-  return (
-    typeof value === 'string' && /^(0|[1-9][0-9]{0,18})$/.test(value) && BigInt(value) <= MAX_ID
-  )
+  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(value)) return false
+  return value.length < 19 || BigInt(value) <= MAX_ID
 }
 
 const characters = (text: string): number => [...text].length
