@@ -61,7 +61,7 @@ export interface ChunkResult {
   requestId: string
   chunkNo: number
   contentHash: string
-  /** The outcomes, as `writeList` writes them. */
+  /** As `writeOutcomes` writes them. */
   outcomes: string
   items: number
   created: number
@@ -96,11 +96,11 @@ export interface Dialect {
    */
   insertUnlessTaken(trx: Transaction, table: string, row: object): Promise<boolean>
   /**
-   * Inserts results, claimed for so many milliseconds. Waits for another transaction that inserts the same.
+   * Inserts results, claimed for so many milliseconds or not at all. Waits for another transaction that inserts the same.
    * @returns false when one of them is there already: of a single one nothing is inserted then, and the
    *   transaction goes on; of several some may be, and it must be rolled back
    */
-  insertResults(trx: Transaction, results: NewResultRow[], claimMs: number): Promise<boolean>
+  insertResults(trx: Transaction, results: NewResultRow[], claimMs: number | null): Promise<boolean>
   /**
    * Completes the open chunks that results belong to: those of the same name, hash and number of items.
    * A chunk that was given up counts as open, unless the result says so once more.

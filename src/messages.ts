@@ -130,11 +130,19 @@ export const chunkBody = (
 export const resultBody = ({ outcomes, ...head }: ResultMessage): string =>
   write(head, { outcomes }, columnsOf(outcomes))
 
-/** A long list travels packed, in a message of version 2. */
+/** A long list travels packed, by columns, in a message of version 3. */
 const write = (head: object, list: object, columns: string): string =>
   JSON.stringify(
-    isLong(columns) ? { ...head, version: 2, packed: pack(columns) } : { ...head, ...list },
+    isLong(columns) ? { ...head, version: 3, packed: pack(columns) } : { ...head, ...list },
   )
+
+/** A result's outcomes as they are kept with its chunk. @param packed as they came in the message */
+export const writeOutcomes = (outcomes: Outcome[], packed: string | undefined): string =>
+  packed ?? JSON.stringify(outcomes)
+
+/** Reads what `writeOutcomes` wrote. */
+export const readOutcomes = (text: string): Outcome[] =>
+  (text.startsWith('[') ? JSON.parse(text) : unpack(text, MAX_CHUNK_SIZE)) as Outcome[]
 
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
 export const bodyHash = (body: string): string => hash('sha256', body)
@@ -179,25 +187,30 @@ function parse<S extends TSchema>(
   if (givenType !== type) {
     throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)
   }
-  if (version === 2) throw unreadable(`its version is 2, and its packed ${list} are missing`)
+  if (isPackedVersion(version)) {
+    throw unreadable(`its version is ${version}, and its packed ${list} are missing`)
+  }
   if (version !== 1) {
-    throw unreadable(`its version is ${quoted(version)}; this program reads versions 1 and 2`)
+    throw unreadable(`its version is ${quoted(version)}; this program reads versions 1, 2 and 3`)
   }
   const [first] = validator.Errors(value)
   throw unreadable(`${first?.instancePath || 'the message'} ${first?.message ?? 'is not valid'}`)
 }
 
-type Packed = Record<string, unknown> & { version: 2; packed: string }
+/** Those with a packed list: as it is, as earlier programs wrote it, and by columns. */
+const isPackedVersion = (version: unknown): version is 2 | 3 => version === 2 || version === 3
+
+type Packed = Record<string, unknown> & { packed: string }
 
 const isPacked = (value: unknown): value is Packed => {
   const { version, packed } = (value ?? {}) as { version?: unknown; packed?: unknown }
-  return version === 2 && typeof packed === 'string'
+  return isPackedVersion(version) && typeof packed === 'string'
 }
 
 /** @returns the message as version 1 has it */
 function unpacked({ packed, ...head }: Packed, list: 'items' | 'outcomes'): unknown {
   try {
-    return { ...head, version: 1, [list]: unpack(packed) }
+    return { ...head, version: 1, [list]: unpack(packed, MAX_CHUNK_SIZE) }
   } catch (cause) {
     throw unreadable(`its packed ${list} cannot be unpacked`, cause)
   }

@@ -14,26 +14,35 @@ type Fields = Record<string, unknown>
 
 /**
  * Writes a list by columns: as an object that has, for each field, the list of its values; `null` stands
- * for a field that is not there. As JSON that is half of the bytes, and read in half of the time.
+ * for a field that is not there. As JSON that is two thirds of the bytes, written and read in three quarters
+ * of the time.
+ *
+ * @param list of our own making: each field's name has a list as long as this one, so that a stranger's
+ *   thousand names would take all memory
  */
 export function columnsOf(list: object[]): string {
-  const columns: Record<string, unknown[]> = {}
+  const columns = new Map<string, unknown[]>()
   for (const [index, fields] of list.entries()) {
     for (const name in fields) {
-      columns[name] ??= new Array<unknown>(list.length).fill(null)
-      columns[name][index] = (fields as Fields)[name]
+      let column = columns.get(name)
+      if (!column) columns.set(name, (column = new Array<unknown>(list.length).fill(null)))
+      column[index] = (fields as Fields)[name]
     }
   }
-  return JSON.stringify(columns)
+  return JSON.stringify(Object.fromEntries(columns))
 }
 
-function rowsOf(columns: Record<string, unknown[]>): Fields[] {
+function rowsOf(columns: Record<string, unknown[]>, maxLength: number): Fields[] {
   const names = Object.keys(columns)
   const values = Object.values(columns)
   const { length } = values[0]!
+  if (length > maxLength)
+    throw new Error(`it has ${length} entries, at most ${maxLength} are allowed`)
   if (values.some((column) => !Array.isArray(column) || column.length !== length)) {
     throw new Error('these are not columns of one length')
   }
+  // It would not be a field.
+  if (names.includes('__proto__')) throw new Error('no field has this name')
   const list: Fields[] = []
   for (let index = 0; index < length; index++) {
     const fields: Fields = {}
@@ -52,18 +61,14 @@ export const isLong = (columns: string): boolean => columns.length >= PACKED_FRO
 export const pack = (columns: string): string =>
   deflateSync(columns, { level: LEVEL }).toString('base64')
 
-/** @throws when this is nothing packed, or too large */
-export function unpack(packed: string): Fields[] {
+/**
+ * Reads packed columns, or a packed list as it is.
+ * @throws when this is nothing packed, or too large
+ */
+export function unpack(packed: string, maxLength: number): unknown {
+  // What else is in it Node.js would pass over, and others would not.
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) throw new Error('this is not base64')
   const json = inflateSync(Buffer.from(packed, 'base64'), { maxOutputLength: MAX_BYTES })
-  return rowsOf(JSON.parse(json.toString()) as Record<string, unknown[]>)
+  const value: unknown = JSON.parse(json.toString())
+  return Array.isArray(value) ? value : rowsOf(value as Record<string, unknown[]>, maxLength)
 }
-
-/** A list as it is kept in a column: as JSON, or packed. */
-export function writeList(list: object[]): string {
-  const columns = columnsOf(list)
-  return isLong(columns) ? pack(columns) : JSON.stringify(list)
-}
-
-/** Reads what `writeList` wrote. */
-export const readList = (text: string): unknown =>
-  text.startsWith('[') ? JSON.parse(text) : unpack(text)

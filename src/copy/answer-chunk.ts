@@ -133,7 +133,7 @@ export async function giveUpChunk(
 ): Promise<void> {
   const outcomes = chunk.products.map((): Outcome => ({ outcome: 'failed', reason }))
   const row = resultRow(chunk, outcomes, 'gave-up')
-  await database.dialect.insertResults(trx, [row], 0)
+  await database.dialect.insertResults(trx, [row], null)
 }
 
 /** Lets the result of a chunk that was answered before be published once more. */

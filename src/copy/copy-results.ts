@@ -1,6 +1,5 @@
 import type { Database } from '../database.ts'
-import { readList } from '../packing.ts'
-import { parseChunkMessage, type Item, type Outcome } from '../messages.ts'
+import { parseChunkMessage, readOutcomes, type Item, type Outcome } from '../messages.ts'
 
 /** One item of a request with what became of it. */
 export type ItemResult = {
@@ -25,7 +24,7 @@ export async function* copyResults(
       .first<{ body: string; outcomes: string | null } | undefined>('body', 'outcomes')
     if (!chunk) return
     const { items } = parseChunkMessage(chunk.body)
-    const outcomes = chunk.outcomes === null ? null : (readList(chunk.outcomes) as Outcome[])
+    const outcomes = chunk.outcomes === null ? null : readOutcomes(chunk.outcomes)
     for (const [index, given] of items.entries()) {
       item++
       yield itemResult(item, given, outcomes?.[index] ?? { outcome: 'pending' })

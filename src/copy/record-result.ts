@@ -1,7 +1,6 @@
 import type { ChunkResult, Database, Transaction } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
-import { countOutcomes, isGivenUp, parseResultMessage } from '../messages.ts'
-import { writeList } from '../packing.ts'
+import { countOutcomes, isGivenUp, parseResultMessage, writeOutcomes } from '../messages.ts'
 import { completeRequest } from './request-status.ts'
 import { isId } from '../products/read-product.ts'
 
@@ -16,7 +15,7 @@ export function readResult(body: string): ChunkResult {
     requestId,
     chunkNo,
     contentHash: chunkHash,
-    outcomes: packed ?? writeList(outcomes),
+    outcomes: writeOutcomes(outcomes, packed),
     items: outcomes.length,
     ...countOutcomes(outcomes),
     // A chunk that was given up may be sent again by hand; its answer is then the one that counts.

@@ -66,8 +66,7 @@ interface Queue {
 /** As many small ones as make a batch; the one that failed by itself. */
 function firstMessages({ messages, attempts }: Queue): OutgoingMessage[] {
   if (attempts > 1) return messages.slice(0, 1)
-  const max = { count: MAX_BATCH.messages, bytes: MAX_BATCH.bytes }
-  const [first] = slicesWithin(messages.slice(0, max.count), ({ body }) => body.length, max)
+  const [first] = slicesWithin(messages, ({ body }) => body.length, MAX_BATCH)
   return first!
 }
 

@@ -90,8 +90,10 @@ const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promis
 function insertResults(
   trx: Transaction,
   results: NewResultRow[],
-  claimMs: number,
+  claimMs: number | null,
 ): Promise<boolean> {
+  const claim =
+    claimMs === null ? 'null' : `utc_timestamp(6) + interval ${claimMs * 1000} microsecond`
   return insertRows(
     trx,
     `insert into copy_result
@@ -99,7 +101,6 @@ function insertResults(
      values ?`,
     results.map(({ request_id, chunk_no, content_hash, message_group, body }) => {
       const name = `${escape(request_id)},${chunk_no},${escape(content_hash)}`
-      const claim = `utc_timestamp(6) + interval ${claimMs * 1000} microsecond`
       return `(${name},${escape(message_group)},${escape(body)},${claim})`
     }),
   )

@@ -99,13 +99,13 @@ async function insertUnlessTaken(trx: Transaction, table: string, row: object): 
 async function insertResults(
   trx: Transaction,
   results: NewResultRow[],
-  claimMs: number,
+  claimMs: number | null,
 ): Promise<boolean> {
   const inserted = await trx.raw<{ rowCount: number }>(
     `insert into copy_result
        (request_id, chunk_no, content_hash, message_group, body, claimed_until)
      select request_id, chunk_no, content_hash, message_group, body,
-            clock_timestamp() + ? * interval '1 millisecond'
+            clock_timestamp() + ?::float8 * interval '1 millisecond'
        from json_to_recordset(?::text::json) as r (request_id text, chunk_no int,
          content_hash text, message_group text, body text)
      on conflict do nothing`,

@@ -104,7 +104,7 @@ async function receiveLoop<M>(
 function nextMax(max: number, deliveries: Delivery[]): number {
   const largest = Math.max(...deliveries.map(({ body }) => body.length))
   const fitting = Math.floor(MAX_BATCH.bytes / Math.max(1, largest))
-  return Math.max(1, Math.min(2 * max, fitting, MAX_BATCH.messages))
+  return Math.max(1, Math.min(2 * max, fitting, MAX_BATCH.count))
 }
 
 /** @returns how many of the messages are done */

@@ -6,10 +6,12 @@ import {
   MAX_CHUNK_SIZE,
   parseChunkMessage,
   parseResultMessage,
+  readOutcomes,
   resultBody,
   resultMessage,
   type ChunkMessage,
 } from '../../src/messages.ts'
+import { readResult } from '../../src/copy/record-result.ts'
 
 const chunk = {
   type: 'product-copy',
@@ -55,7 +57,7 @@ test.each([1, 2, 1000])('a chunk of %d items is read as it was written, packed o
   }
   const body = chunkBody(message)
   expect(parseChunkMessage(body)).toEqual(message)
-  expect(JSON.parse(body)).toMatchObject(count === 1000 ? { version: 2 } : { version: 1, items })
+  expect(JSON.parse(body)).toMatchObject(count === 1000 ? { version: 3 } : { version: 1, items })
 })
 
 test('a long result is packed, and read as it was written', () => {
@@ -66,9 +68,38 @@ test('a long result is packed, and read as it was written', () => {
   const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
   const body = resultBody(result)
   const sent = JSON.parse(body) as { packed: string }
-  expect(sent).toMatchObject({ version: 2, eventId: '1:2', requestId: '1', chunkNo: 2 })
+  expect(sent).toMatchObject({ version: 3, eventId: '1:2', requestId: '1', chunkNo: 2 })
   expect(body.length).toBeLessThan(JSON.stringify(result).length / 2)
   expect(parseResultMessage(body)).toEqual({ message: result, packed: sent.packed })
+})
+
+test('a list that was packed as it is, as earlier programs did, is read', () => {
+  const packed = deflateSync(JSON.stringify(chunk.items)).toString('base64')
+  const body = JSON.stringify({ ...chunk, items: undefined, version: 2, packed })
+  expect(parseChunkMessage(body)).toEqual(chunk)
+})
+
+test("fields of a stranger's result are not mixed up with what every object has", () => {
+  const outcome = '{"outcome":"created","id":"3","__proto__":[7],"toString":1,"constructor":1}'
+  const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), [])
+  const body = JSON.stringify(result).replace('"outcomes":[]', `"outcomes":[${outcome}]`)
+  const read = readResult(body)
+  expect(read).toMatchObject({ items: 1, created: 1 })
+  expect(readOutcomes(read.outcomes)).toMatchObject([{ outcome: 'created', id: '3' }])
+  expect(([] as number[])[0]).toBeUndefined()
+})
+
+test('outcomes are kept as they came, and read as they were written', () => {
+  for (const count of [1, 500]) {
+    const outcomes = Array.from({ length: count }, (_, i) => ({
+      outcome: 'created' as const,
+      id: `${i}`,
+    }))
+    const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
+    const read = readResult(resultBody(result))
+    expect(read).toMatchObject({ requestId: '1', chunkNo: 2, items: count, created: count })
+    expect(readOutcomes(read.outcomes)).toEqual(outcomes)
+  }
 })
 
 test('what stands beside a list that is not packed is not taken for it', () => {
@@ -83,13 +114,14 @@ test('each item of a packed chunk has the fields that it had, and no others', ()
   const fields = [{ name: 'N' }, { model: 'M', attributes: { a: null } }, {}, { price: null }]
   const items = Array.from({ length: 800 }, (_, i) => fields[i % fields.length]!)
   const body = chunkBody({ ...(chunk as ChunkMessage), items })
-  expect(JSON.parse(body)).toMatchObject({ version: 2 })
+  expect(JSON.parse(body)).toMatchObject({ version: 3 })
   const read = items.map((item) => ('price' in item ? {} : item))
-  expect(parseChunkMessage(body).items).toEqual(read)
+  expect(parseChunkMessage(body).items).toStrictEqual(read)
 })
 
 const packed = (text: string | Buffer) => deflateSync(text).toString('base64')
-const bomb = packed(Buffer.alloc(17 * 1024 * 1024, ' '))
+const bomb = packed(JSON.stringify({ name: ['x'.repeat(7 * 1024 * 1024)] }))
+const tooMany = packed(JSON.stringify({ name: new Array(MAX_CHUNK_SIZE + 1).fill('N') }))
 
 describe('is not readable', () => {
   test.each([
@@ -99,8 +131,8 @@ describe('is not readable', () => {
     ['[]', 'its type is undefined, not "product-copy"'],
     ['{"type":"order"}', 'its type is "order", not "product-copy"'],
     [
-      JSON.stringify({ ...chunk, version: 3 }),
-      'its version is 3; this program reads versions 1 and 2',
+      JSON.stringify({ ...chunk, version: 4 }),
+      'its version is 4; this program reads versions 1, 2 and 3',
     ],
     [
       JSON.stringify({ ...chunk, version: 2 }),
@@ -110,14 +142,15 @@ describe('is not readable', () => {
       JSON.stringify({ ...chunk, version: 2, packed: 'hello' }),
       'its packed items cannot be unpacked',
     ],
-    ...[bomb, packed('[]'), packed('null'), packed('{"name":7}'), packed('{"a":[1],"b":[]}')].map(
-      (list) => [
-        JSON.stringify({ ...chunk, version: 2, packed: list }),
-        'its packed items cannot be unpacked',
-      ],
-    ),
-    [JSON.stringify({ ...chunk, version: 2, packed: packed('{}') }), 'cannot be unpacked'],
-    [JSON.stringify({ ...chunk, version: 2, packed: packed('{"a":[]}') }), '/items must not'],
+    ...[
+      ...[bomb, tooMany, packed('null'), packed('{}'), packed('{"name":7}')],
+      ...[packed('{"a":[1],"b":[]}'), packed('{"__proto__":[{}]}'), `[${packed('{"name":["N"]}')}`],
+    ].map((list) => [
+      JSON.stringify({ ...chunk, version: 3, packed: list }),
+      'its packed items cannot be unpacked',
+    ]),
+    [JSON.stringify({ ...chunk, version: 3, packed: packed('{"a":[]}') }), '/items must not'],
+    [JSON.stringify({ ...chunk, version: 2, packed: packed('[]') }), '/items must not'],
     [JSON.stringify({ ...chunk, items: [] }), '/items'],
     [JSON.stringify({ ...chunk, items: new Array(MAX_CHUNK_SIZE + 1).fill({}) }), '/items'],
     [JSON.stringify({ ...chunk, items: [7] }), '/items/0'],
@@ -125,7 +158,7 @@ describe('is not readable', () => {
     [JSON.stringify({ ...chunk, requestId: 'a b' }), '/requestId'],
     [JSON.stringify({ ...chunk, chunkNo: 0 }), '/chunkNo'],
     [JSON.stringify({ ...chunk, chunkNo: undefined }), 'chunkNo'],
-  ])('%.60s', (body, reason) => {
+  ])('message %#', (body, reason) => {
     expect(() => parseChunkMessage(body)).toThrow(reason)
     expect(() => parseChunkMessage(body)).toThrow(/^unreadable message: [^\n]*$/)
   })
