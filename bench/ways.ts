@@ -15,6 +15,9 @@ import type { Way } from './way.ts'
 /** A way with a transaction for each product takes so many times fewer, or it would take all day. */
 const SLOWER = 20
 
+/** Products of one job of the others. More gain little, or nothing. */
+const JOB_SIZES = [100, 500, 2000]
+
 /** All ways, in the order of the table. */
 export function allWays(products: number, guard: Guard): Way[] {
   const few = TARGETS.length * Math.ceil(products / SLOWER / TARGETS.length)
@@ -30,9 +33,9 @@ export function allWays(products: number, guard: Guard): Way[] {
     oursEmbedded(products, guard),
     article({ ...mysql, products: few }),
     redisLock('mysql', few),
-    ...[100, 500].map((jobSize) => bullmq({ ...mysql, products, jobSize })),
-    ...[100, 500].map((jobSize) => pgBoss({ ...postgres, products, jobSize })),
-    ...[100, 500].map((jobSize) => graphileWorker({ ...postgres, products, jobSize })),
+    ...JOB_SIZES.map((jobSize) => bullmq({ ...mysql, products, jobSize })),
+    ...JOB_SIZES.map((jobSize) => pgBoss({ ...postgres, products, jobSize })),
+    ...JOB_SIZES.map((jobSize) => graphileWorker({ ...postgres, products, jobSize })),
     bullmq({ ...mysql, products: few, jobSize: 1 }),
     pgBoss({ ...postgres, products: few, jobSize: 1 }),
     graphileWorker({ ...postgres, products: few, jobSize: 1 }),

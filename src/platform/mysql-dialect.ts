@@ -138,11 +138,12 @@ async function completeChunks(connection: Knex, results: ChunkResult[]): Promise
          and (c.completed_at is null or (r.gave_up = 0 and c.failed = c.items))`,
     [
       JSON.stringify(
-        results.map((result) => ({
+        results.map(({ outcomes, ...result }) => ({
           ...result,
-          // Early versions of MariaDB 10.11 keep the backslashes of a text in JSON.
-          outcomes: Buffer.from(result.outcomes).toString('base64'),
           gaveUp: Number(result.gaveUp),
+          // Last, for MariaDB looks for each column from the beginning of the text. Early versions of 10.11
+          // keep the backslashes of a text in JSON.
+          outcomes: Buffer.from(outcomes).toString('base64'),
         })),
       ),
     ],
