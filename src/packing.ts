@@ -36,8 +36,9 @@ function rowsOf(columns: Record<string, unknown[]>, maxLength: number): Fields[]
   const names = Object.keys(columns)
   const values = Object.values(columns)
   const { length } = values[0]!
-  if (length > maxLength)
+  if (length > maxLength) {
     throw new Error(`it has ${length} entries, at most ${maxLength} are allowed`)
+  }
   if (values.some((column) => !Array.isArray(column) || column.length !== length)) {
     throw new Error('these are not columns of one length')
   }
