@@ -180,9 +180,9 @@ function parse<S extends TSchema>(
   validator: Validator<Record<never, never>, S>,
 ): { message: Static<S>; packed: string | undefined } {
   const given = parseJson(body)
-  const packed = isPacked(given) ? given.packed : undefined
-  const value = isPacked(given) ? unpacked(given, list) : given
-  if (validator.Check(value)) return { message: value, packed }
+  const packed = isPacked(given) ? given : undefined
+  const value = packed ? unpacked(packed, list) : given
+  if (validator.Check(value)) return { message: value, packed: packed?.packed }
   const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
   if (givenType !== type) {
     throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)

@@ -1,5 +1,5 @@
-import { slices } from '../slices.ts'
 import type { Database, KeyClaim } from '../database.ts'
+import { slices } from '../slices.ts'
 import { addDuplicate, liveWithoutKey, type Leftovers } from './duplicates.ts'
 import { keyText } from './product-key.ts'
 import { claimKeys, findOwners, releaseKeys, untilSettled } from './product-unique.ts'

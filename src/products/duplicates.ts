@@ -1,6 +1,6 @@
-import { slices } from '../slices.ts'
 import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
+import { slices } from '../slices.ts'
 import { compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
 import { findOwners } from './product-unique.ts'
 import {

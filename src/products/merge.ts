@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../database.ts'
+import { slices } from '../slices.ts'
 import {
   hasKey,
   readGroups,
@@ -10,7 +11,6 @@ import {
 } from './duplicates.ts'
 import { compareKeys, type ProductKey } from './product-key.ts'
 import { handOverKey, releaseKeys, untilSettled } from './product-unique.ts'
-import { slices } from '../slices.ts'
 import { lockProducts } from './product-rows.ts'
 
 /** Products that one transaction deletes at the most. */

@@ -24,6 +24,9 @@ const chunk = {
   items: [{ brand: 'A', name: 'N', model: 'M' }],
 }
 
+const created = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ outcome: 'created' as const, id: `${i}` }))
+
 test('a chunk is read as it was written', () => {
   expect(parseChunkMessage(JSON.stringify(chunk))).toEqual(chunk)
 })
@@ -61,10 +64,7 @@ test.each([1, 2, 1000])('a chunk of %d items is read as it was written, packed o
 })
 
 test('a long result is packed, and read as it was written', () => {
-  const outcomes = Array.from({ length: 500 }, (_, i) => ({
-    outcome: 'created' as const,
-    id: `${i}`,
-  }))
+  const outcomes = created(500)
   const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
   const body = resultBody(result)
   const sent = JSON.parse(body) as { packed: string }
@@ -91,10 +91,7 @@ test("fields of a stranger's result are not mixed up with what every object has"
 
 test('outcomes are kept as they came, and read as they were written', () => {
   for (const count of [1, 500]) {
-    const outcomes = Array.from({ length: count }, (_, i) => ({
-      outcome: 'created' as const,
-      id: `${i}`,
-    }))
+    const outcomes = created(count)
     const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
     const read = readResult(resultBody(result))
     expect(read).toMatchObject({ requestId: '1', chunkNo: 2, items: count, created: count })
