@@ -62,6 +62,7 @@ export const mariadb: PartKind = {
         // In the data folder: the path of a socket has to be short.
         '--socket=mysqld.sock',
         '--skip-name-resolve',
+        '--innodb-buffer-pool-size=1G',
         // MySQL's second protocol would listen on a port that is the same for all.
         '--loose-mysqlx=0',
       ],
