@@ -55,34 +55,37 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
 
 /** All or none: one duplicate undoes the whole statement. */
 async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
-  const by = userValues(user)
   const inserted = await insertRows(
     trx,
     'insert into product_unique (id, name, model, user_id, user_name) values ?',
-    claims.map(({ id, key }) => `(${escape(id)},${escape(key.name)},${escape(key.model)},${by})`),
+    claims.map(({ id, key }) => [id, key.name, key.model, user.id, user.name]),
   )
   return inserted ? [] : claims.map(({ id }) => id)
 }
 
 function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {
-  const by = userValues(user)
   return insertRows(
     trx,
     `insert into product
        (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
      values ?`,
-    rows.map(({ id, brandId, product: { name, model, price, attributes, sourceProductId } }) => {
-      const of = `${escape(name)},${escape(model)},${escape(price)},${escape(attributes)}`
-      return `(${escape(id)},${escape(brandId)},${of},${escape(sourceProductId)},${by})`
+    rows.map(({ id, brandId, product }) => {
+      const { name, model, price, attributes, sourceProductId } = product
+      return [id, brandId, name, model, price, attributes, sourceProductId, user.id, user.name]
     }),
   )
 }
 
-const userValues = ({ id, name }: User): string => `${escape(id)},${escape(name)}`
+type Value = string | number | null | ReturnType<typeof raw>
 
-/** As text, for knex and mysql2 would go through each value, and hold them all until the database answers. */
-const insertRows = (trx: Transaction, sql: string, rows: string[]): Promise<boolean> =>
-  unlessTaken(trx.raw(sql, [raw(rows.join(',')) as unknown as Knex.RawBinding]))
+/**
+ * As text, for knex and mysql2 would go through each value, and hold them all until the database answers.
+ * Each row is joined by itself: a text that is put together of thousands of unjoined ones costs twice as much.
+ */
+const insertRows = (trx: Transaction, sql: string, rows: Value[][]): Promise<boolean> => {
+  const texts = rows.map((row) => `(${row.map((value) => escape(value)).join(',')})`)
+  return unlessTaken(trx.raw(sql, [raw(texts.join(',')) as unknown as Knex.RawBinding]))
+}
 
 const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promise<boolean> =>
   unlessTaken(trx(table).insert(row))
@@ -93,15 +96,14 @@ function insertResults(
   claimMs: number | null,
 ): Promise<boolean> {
   const claim =
-    claimMs === null ? 'null' : `utc_timestamp(6) + interval ${claimMs * 1000} microsecond`
+    claimMs === null ? null : raw(`utc_timestamp(6) + interval ${claimMs * 1000} microsecond`)
   return insertRows(
     trx,
     `insert into copy_result
        (request_id, chunk_no, content_hash, message_group, body, claimed_until)
      values ?`,
     results.map(({ request_id, chunk_no, content_hash, message_group, body }) => {
-      const name = `${escape(request_id)},${chunk_no},${escape(content_hash)}`
-      return `(${name},${escape(message_group)},${escape(body)},${claim})`
+      return [request_id, chunk_no, content_hash, message_group, body, claim]
     }),
   )
 }
