@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Publisher } from '../src/broker.ts'
 import type { ChunkSettings } from '../src/copy/chunks.ts'
-import { expandPage, requestsToExpand, requestsWithRoom } from '../src/copy/expand-request.ts'
+import { expandPage, hasRoom, requestsToExpand, type RequestToExpand } from '../src/copy/expand-request.ts'
 import { completeRequests } from '../src/copy/request-status.ts'
 import {
   letGo,
@@ -87,8 +87,9 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
     let failure: Error | undefined
     do {
       const requests = await requestsToExpand(parts.database, after, REQUESTS)
-      after = requests.length < REQUESTS ? '0' : requests.at(-1)!
-      const done = await expandRequests(parts, requests)
+      after = requests.length < REQUESTS ? '0' : requests.at(-1)!.id
+      const withRoom = requests.filter((request) => hasRoom(request, parts.settings))
+      const done = await expandRequests(parts, withRoom)
       if (done.expanded > 0) return done
       failure ??= done.failure
       await nextTurn()
@@ -97,11 +98,14 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
   }
 }
 
-async function expandRequests(parts: CopyRequestJob, requests: string[]): Promise<Expanded> {
+async function expandRequests(
+  parts: CopyRequestJob,
+  requests: RequestToExpand[],
+): Promise<Expanded> {
   const { database, settings, announce } = parts
   let expanded = 0
   let failure: Error | undefined
-  for (const requestId of await requestsWithRoom(database, requests, settings)) {
+  for (const { id: requestId } of requests) {
     let chunks: OutboxRow[]
     try {
       chunks = await expandPage(database, requestId, settings)

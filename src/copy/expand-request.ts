@@ -28,38 +28,35 @@ const pageItems = ({ chunkSize, shards }: ChunkSettings): number => {
   return Math.min(Math.max(full, busy, PAGE_ITEMS.min), PAGE_ITEMS.max)
 }
 
-/** Requests that are not yet wholly in chunks, the first ones with an id above `after`. */
+/** A request that is not yet wholly in chunks. */
+export interface RequestToExpand {
+  id: string
+  /** Its items that are on their way, without an answer. */
+  pending: number
+}
+
+/** The first ones with an id above `after`. */
 export async function requestsToExpand(
-  database: Database,
+  { knex }: Database,
   after: string,
   limit: number,
-): Promise<string[]> {
-  return database
-    .knex('copy_request')
+): Promise<RequestToExpand[]> {
+  const pending = knex('copy_chunk')
+    .whereRaw('copy_chunk.request_id = copy_request.id')
+    .whereNull('copy_chunk.completed_at')
+    .sum('items')
+  const rows = await knex('copy_request')
     .whereNull('expanded_at')
     .where('id', '>', after)
     .orderBy('id')
     .limit(limit)
-    .pluck<string[]>('id')
+    .select<{ id: string; pending: string | null }[]>('id', pending.as('pending'))
+  return rows.map((row) => ({ id: row.id, pending: Number(row.pending) }))
 }
 
-/** @returns those of the requests that have less than a page of items on its way, without an answer */
-export async function requestsWithRoom(
-  database: Database,
-  ids: string[],
-  settings: ChunkSettings,
-): Promise<string[]> {
-  if (ids.length === 0) return []
-  const rows = await database
-    .knex('copy_chunk')
-    .whereIn('request_id', ids)
-    .whereNull('completed_at')
-    .groupBy('request_id')
-    .select<{ request_id: string }[]>('request_id')
-    .sum<{ request_id: string; items: string }[]>({ items: 'items' })
-  const full = rows.filter(({ items }) => Number(items) >= pageItems(settings))
-  return ids.filter((id) => !full.some(({ request_id }) => request_id === id))
-}
+/** Whether a request may have another page on its way. */
+export const hasRoom = ({ pending }: RequestToExpand, settings: ChunkSettings): boolean =>
+  pending < pageItems(settings)
 
 /**
  * Puts the next page of a request's source products into chunks. The chunks and how far the request

@@ -86,13 +86,17 @@ export async function sendAll(
 }
 
 async function claim(database: Database, outbox: Outbox, limit: number): Promise<OutboxRow[]> {
-  const { dialect } = database
-  return database.inTransaction(async (trx) => {
-    const rows = await trx(outbox.table)
+  const { knex, dialect } = database
+  const waiting = (connection: Knex) =>
+    connection(outbox.table)
       .whereNull(outbox.mark)
       .where((free) => {
         void free.whereNull('claimed_until').orWhere('claimed_until', '<', dialect.now())
       })
+  // Mostly there is nothing, for each is published by whoever wrote it; that takes no transaction to see.
+  if (!(await waiting(knex).first('chunk_no'))) return []
+  return database.inTransaction(async (trx) => {
+    const rows = await waiting(trx)
       .orderBy(['chunk_no', 'request_id'])
       .limit(limit)
       .forUpdate()

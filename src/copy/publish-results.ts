@@ -1,6 +1,7 @@
 import type { Publisher } from '../broker.ts'
 import type { Database } from '../database.ts'
 import { PRODUCT_COPY_RESULT } from '../messages.ts'
+import { pause } from '../platform/pause.ts'
 import {
   letGo,
   markPublished,
@@ -16,8 +17,8 @@ export const RESULT_OUTBOX: Outbox = {
   topic: PRODUCT_COPY_RESULT,
 }
 
-/** How long results that were published wait for others, to be marked by one statement. */
-const MARK_MS = 50
+/** How long results that were published wait for others, to be marked together: a small part of their claim. */
+const MARK_MS = 500
 /** Marked by one statement at the most. */
 const MAX_MARKED = 1000
 
@@ -31,11 +32,12 @@ export interface ResultPublisher {
 
 export function createResultPublisher(database: Database, publisher: Publisher): ResultPublisher {
   const published: RowName[] = []
+  const stopping = new AbortController()
   let marking: Promise<void> | undefined
 
   async function mark(): Promise<void> {
     while (published.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, MARK_MS))
+      await pause(MARK_MS, stopping.signal)
       const rows = published.splice(0, MAX_MARKED)
       // What is not marked is published once more by the relay, when the claim ends.
       await markPublished(database, RESULT_OUTBOX, rows).catch(() => undefined)
@@ -52,6 +54,7 @@ export function createResultPublisher(database: Database, publisher: Publisher):
       await letGo(database, RESULT_OUTBOX, refused).catch(() => undefined)
     },
     async stop() {
+      stopping.abort()
       await marking
     },
   }

@@ -14,7 +14,7 @@ import {
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { expandPage, requestsWithRoom } from '../../src/copy/expand-request.ts'
+import { expandPage, hasRoom, requestsToExpand } from '../../src/copy/expand-request.ts'
 import { readResult, recordResults } from '../../src/copy/record-result.ts'
 import {
   bodyHash,
@@ -296,7 +296,10 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         const { database } = fixture
         await source(3000)
         const id = await request(fixture, ['Aurora'])
-        const withRoom = () => requestsWithRoom(database, [id], settings)
+        const withRoom = async () => {
+          const requests = await requestsToExpand(database, '0', 9)
+          return requests.filter((request) => hasRoom(request, settings)).map((one) => one.id)
+        }
         expect(await withRoom()).toEqual([id])
         await expandPage(database, id, settings)
         expect(await withRoom()).toEqual([])
