@@ -52,7 +52,7 @@ export interface Subscriber {
 export type Handler = (deliveries: Delivery[], stopping: AbortSignal) => Promise<number>
 
 /** What comes at a time at the most. The bytes are about what one large chunk has, packed. */
-export const MAX_BATCH = { count: 32, bytes: 16 * 1024 }
+export const MAX_BATCH = { count: 32, bytes: 128 * 1024 }
 
 /** A handler that is given the messages one at a time, up to the first one that it rejects. */
 export const oneByOne =

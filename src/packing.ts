@@ -9,6 +9,8 @@ const PACKED_FROM = 2048
 const MAX_BYTES = 6 * 1024 * 1024
 /** The fastest: measured, the others take three times as long for a seventh less. */
 const LEVEL = 1
+/** Bytes that zlib writes at a time: with its own 16 KiB it takes 40 turns for the columns of a chunk. */
+const TURN_BYTES = 64 * 1024
 
 type Fields = Record<string, unknown>
 
@@ -60,16 +62,17 @@ export const isLong = (columns: string): boolean => columns.length >= PACKED_FRO
 
 /** @returns columns as zlib data (RFC 1950) in base64 */
 export const pack = (columns: string): string =>
-  deflateSync(columns, { level: LEVEL }).toString('base64')
+  deflateSync(columns, { level: LEVEL, chunkSize: TURN_BYTES }).toString('base64')
 
 /**
  * Reads packed columns, or a packed list as it is.
  * @throws when this is nothing packed, or too large
  */
 export function unpack(packed: string, maxLength: number): unknown {
-  // What else is in it Node.js would pass over, and others would not.
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) throw new Error('this is not base64')
-  const json = inflateSync(Buffer.from(packed, 'base64'), { maxOutputLength: MAX_BYTES })
+  const data = Buffer.from(packed, 'base64')
+  // What else is in it Node.js passes over, and others would not.
+  if (data.toString('base64') !== packed) throw new Error('this is not base64')
+  const json = inflateSync(data, { maxOutputLength: MAX_BYTES, chunkSize: TURN_BYTES })
   const value: unknown = JSON.parse(json.toString())
   return Array.isArray(value) ? value : rowsOf(value as Record<string, unknown[]>, maxLength)
 }

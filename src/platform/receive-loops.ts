@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MAX_BATCH, type Delivery, type Handler } from '../broker.ts'
 import { errorText } from '../errors.ts'
+import { slicesWithin } from '../slices.ts'
 import { backoff, pause } from './pause.ts'
 import type { FaultLog } from './fault-log.ts'
 import type { Logger } from './logger.ts'
@@ -116,8 +117,7 @@ async function settle<M>(
 ): Promise<number> {
   const { source, handle } = options
   const hiding = keepHidden(options, messages)
-  // The handler has logged why it failed.
-  const done = await handle(deliveries, stopping).catch(() => 0)
+  const done = await handleSlices(handle, deliveries, stopping)
   await hiding.end()
   const [failed, ...behind] = messages.slice(done)
   const settling = [acknowledge(source, messages.slice(0, done))]
@@ -128,6 +128,25 @@ async function settle<M>(
   }
   const settled = await Promise.allSettled(settling)
   for (const one of settled) if (one.status === 'rejected') throw one.reason
+  return done
+}
+
+/**
+ * After small messages as many large ones may have come: no more of them are read at once than make a batch.
+ * @returns how many of the messages, from the first on, are done
+ */
+async function handleSlices(
+  handle: Handler,
+  deliveries: Delivery[],
+  stopping: AbortSignal,
+): Promise<number> {
+  let done = 0
+  for (const slice of slicesWithin(deliveries, ({ body }) => body.length, MAX_BATCH)) {
+    // The handler has logged why it failed.
+    const ofSlice = await handle(slice, stopping).catch(() => 0)
+    done += ofSlice
+    if (ofSlice < slice.length) break
+  }
   return done
 }
 

@@ -87,7 +87,7 @@ async function create(
   if (winners.size > 0 && policy === 'fail') throw new Taken()
   const won = winners.size === 0 ? rows : rows.filter(({ id }) => !winners.has(id))
   if (won.length > 0 && !(await database.dialect.insertProducts(trx, won, user))) throw new Taken()
-  return outcomes.map((outcome) => withWinner(outcome, winners))
+  return winners.size === 0 ? outcomes : outcomes.map((outcome) => withWinner(outcome, winners))
 }
 
 function withWinner(outcome: Outcome, winners: Map<string, string>): Outcome {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { oneByOne, type Broker, type Delivery, type Handler } from '../../src/broker.ts'
+import { MAX_BATCH, oneByOne, type Broker, type Delivery, type Handler } from '../../src/broker.ts'
 import { seededRandom } from '../support/random.ts'
 import { until } from '../support/until.ts'
 
@@ -229,6 +229,22 @@ export function brokerContract(name: string, start: () => Promise<BrokerUnderTes
       })
       await until('all are there', () => seen.length >= bodies.length)
       expect(seen.sort()).toEqual(bodies.sort())
+    })
+
+    test('gives out no more at a time than makes a batch, even of large ones behind small ones', async () => {
+      const sizes = [...new Array<number>(70).fill(50), ...new Array<number>(20).fill(50_000)]
+      for (const size of sizes) await publish('shard-1', 'x'.repeat(size))
+      const calls: number[][] = []
+      await broker.subscribe(topic, groups[0], async (deliveries) => {
+        await Promise.resolve()
+        calls.push(deliveries.map(({ body }) => body.length))
+        return deliveries.length
+      })
+      await until('all are there', () => calls.flat().length >= sizes.length)
+      expect(calls.flat()).toEqual(sizes)
+      const bytes = calls.map((call) => call.reduce((sum, size) => sum + size, 0))
+      expect(Math.max(...bytes)).toBeLessThanOrEqual(MAX_BATCH.bytes)
+      expect(Math.max(...calls.map(({ length }) => length))).toBeGreaterThan(1)
     })
 
     test('refuses messages once it is closed', async () => {
