@@ -2,7 +2,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Publisher } from '../src/broker.ts'
 import type { ChunkSettings } from '../src/copy/chunks.ts'
-import { expandPage, hasRoom, requestsToExpand, type RequestToExpand } from '../src/copy/expand-request.ts'
+import {
+  expandPage,
+  hasRoom,
+  requestsToExpand,
+  type RequestToExpand,
+} from '../src/copy/expand-request.ts'
 import { completeRequests } from '../src/copy/request-status.ts'
 import {
   letGo,
