@@ -5,7 +5,6 @@ import { startResultRelay } from '../producers/result-relay.ts'
 import type { Broker } from './broker.ts'
 import { forgetInFlight } from './copy/outbox.ts'
 import type { Database, NewId } from './database.ts'
-import { startHttpServer } from './http/server.ts'
 import { PRODUCT_COPY, PRODUCT_COPY_RESULT } from './messages.ts'
 import { loadApiTokens } from './http/tokens.ts'
 import type { Config } from './platform/config.ts'
@@ -13,7 +12,6 @@ import { watchDatabase, type DatabaseWatch } from './platform/database-watch.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMemoryBroker } from './platform/memory-broker.ts'
 import type { ProgressChannel } from './platform/progress-channel.ts'
-import { createRocketMqBroker } from './platform/rocketmq.ts'
 import type { RocketMqOptions } from './platform/rocketmq-client.ts'
 
 /** The steps of the data path that a process can take on: 2, 3 with 4, 5 and 6. */
@@ -55,6 +53,7 @@ export async function startParties(options: PartiesOptions): Promise<Parties> {
   try {
     // It comes first, for its port may be in use: what the others had begun would have to wait.
     if (only.includes('http')) {
+      const { startHttpServer } = await import('./http/server.ts')
       const api = { database, watch, newId, logger, ...httpOptions(config) }
       running.push(await startHttpServer(api))
     }
@@ -121,7 +120,10 @@ interface Stoppable {
 
 async function openBroker(config: Config, database: Database, logger: Logger): Promise<Broker> {
   const rocketMq = rocketMqOptions(config, logger)
-  if (rocketMq) return createRocketMqBroker(rocketMq)
+  if (rocketMq) {
+    const { createRocketMqBroker } = await import('./platform/rocketmq.ts')
+    return createRocketMqBroker(rocketMq)
+  }
   // What the last process's broker held went with it.
   await forgetInFlight(database)
   const topics: Record<string, string[]> = {}

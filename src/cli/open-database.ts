@@ -1,9 +1,7 @@
 import type { Database } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
 import type { Config } from '../platform/config.ts'
-import { openEmbeddedDatabase } from '../platform/embedded-database.ts'
 import { schemaState } from '../platform/migrate.ts'
-import { openServerDatabase } from '../platform/server-database.ts'
 
 export interface OpenOptions {
   /** Whether to create the embedded database when there is none. */
@@ -29,15 +27,19 @@ export async function openDatabase(config: Config, options: OpenOptions): Promis
 }
 
 /** Opens the database whatever its tables: those of an embedded one are always brought up to date. */
-export function connectDatabase(
+export async function connectDatabase(
   { DATABASE_URL, DATABASE_POOL, DATA_DIR }: Config,
   { create, quiet }: OpenOptions,
 ): Promise<Database> {
-  if (DATABASE_URL !== undefined)
+  // Only what is asked for is loaded, here and where parties start: each of these takes 10 MiB or more.
+  if (DATABASE_URL !== undefined) {
+    const { openServerDatabase } = await import('../platform/server-database.ts')
     return openServerDatabase(DATABASE_URL, { poolSize: DATABASE_POOL })
+  }
   const onCreate = () => {
     if (!quiet) process.stderr.write(`creating the database in ${DATA_DIR}\n`)
   }
+  const { openEmbeddedDatabase } = await import('../platform/embedded-database.ts')
   return openEmbeddedDatabase(DATA_DIR, { create, onCreate })
 }
 

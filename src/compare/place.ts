@@ -6,7 +6,6 @@ import type { Database } from '../database.ts'
 import { errorText, ProductCopyError, quoted } from '../errors.ts'
 import { serverName } from '../platform/database-server-check.ts'
 import { readDatabaseUrl } from '../platform/database-url.ts'
-import { openEmbeddedDatabase } from '../platform/embedded-database.ts'
 import { migrate } from '../platform/migrate.ts'
 import { openServerDatabase } from '../platform/server-database.ts'
 import { NOT_VISIBLE, startCounters, type ServerCounts } from './server-counters.ts'
@@ -69,6 +68,7 @@ export async function openEmbeddedPlace(): Promise<ComparePlace> {
   const folder = await mkdtemp(path.join(tmpdir(), 'product-copy-compare-'))
   const remove = () => rm(folder, { recursive: true, force: true })
   try {
+    const { openEmbeddedDatabase } = await import('../platform/embedded-database.ts')
     const database = await openEmbeddedDatabase(folder, { create: true })
     return {
       dialect: database.dialect.name,
