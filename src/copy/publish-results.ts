@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Publisher } from '../broker.ts'
 import type { Database } from '../database.ts'
 import { PRODUCT_COPY_RESULT } from '../messages.ts'
-import { pause } from '../platform/pause.ts'
 import {
   letGo,
   markPublished,
@@ -37,7 +37,7 @@ export function createResultPublisher(database: Database, publisher: Publisher):
 
   async function mark(): Promise<void> {
     while (published.length > 0) {
-      await pause(MARK_MS, stopping.signal)
+      await sleep(MARK_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
       const rows = published.splice(0, MAX_MARKED)
       // What is not marked is published once more by the relay, when the claim ends.
       await markPublished(database, RESULT_OUTBOX, rows).catch(() => undefined)
