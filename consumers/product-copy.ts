@@ -29,9 +29,16 @@ export async function consumeProductCopy(parts: ProductCopyConsumer): Promise<Su
     async handle(chunks) {
       const names = chunks.map(({ message }) => `${message.requestId}:${message.chunkNo}`)
       logger.debug({ chunks: names }, 'begun')
-      const written = await answerChunks(database, { newId, brands }, chunks)
-      logger.debug({ chunks: names, written: written.length }, 'answered')
-      await results.publish(written)
+      const publishing: Promise<void>[] = []
+      try {
+        for await (const written of answerChunks(database, { newId, brands }, chunks)) {
+          publishing.push(results.publish(written))
+        }
+      } finally {
+        // Nobody waits for the chunks behind his own, nor for those that failed.
+        await Promise.all(publishing)
+      }
+      logger.debug({ chunks: names }, 'answered')
     },
     giveUp: (trx, chunk, reason) => giveUpChunk(database, trx, chunk, reason),
   })

@@ -41,42 +41,42 @@ type Tools = Pick<CreateOptions, 'newId' | 'brands'>
  * transaction; small ones that follow each other share it. A chunk that was answered before gets the
  * same answer once more: its result waits to be published again as it stands.
  *
- * @returns the results that were written, for the caller to publish: they are claimed for it
+ * @returns after each transaction the results that it wrote, for the caller to publish: they are claimed for it
  * @throws ProductCopyError `unreadable-message` when another chunk was answered under this name. What
  *   came before it is answered.
  */
-export async function answerChunks(
+export async function* answerChunks(
   database: Database,
   tools: Tools,
   chunks: ArrivedChunk[],
-): Promise<OutboxRow[]> {
-  const results: OutboxRow[] = []
-  for (const batch of batches(chunks)) {
-    results.push(...(await answerTogether(database, tools, batch)))
-  }
-  return results
+): AsyncGenerator<OutboxRow[]> {
+  for (const batch of batches(chunks)) yield await answerTogether(database, tools, batch)
 }
 
-/** Cuts a list of chunks into those that share a transaction: a strict one stands or falls by itself. */
+/** A chunk of no more items is cheap for those with which it shares a transaction. */
+const FEW_ITEMS = 100
+
+/**
+ * Cuts a list of chunks into those that share a transaction: a strict one stands or falls by itself, and a
+ * small one does not wait for larger ones behind it.
+ */
 function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
   const all: ArrivedChunk[][] = []
   let items = 0
   for (const chunk of chunks) {
     const { message, products } = chunk
     const first = all.at(-1)?.[0]?.message
-    items += products.length
     const fits =
       first !== undefined &&
-      items <= MAX_CHUNK_SIZE &&
+      items + products.length <= MAX_CHUNK_SIZE &&
+      products.length <= Math.max(items, FEW_ITEMS) &&
       first.policy === 'return-existing' &&
       message.policy === 'return-existing' &&
       first.userId === message.userId &&
       first.userName === message.userName
     if (fits) all.at(-1)!.push(chunk)
-    else {
-      all.push([chunk])
-      items = products.length
-    }
+    else all.push([chunk])
+    items = fits ? items + products.length : products.length
   }
   return all
 }

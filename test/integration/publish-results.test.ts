@@ -1,21 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
-import { answerChunks } from '../../src/copy/answer-chunk.ts'
 import { publishWaiting } from '../../src/copy/outbox.ts'
 import { createResultPublisher, RESULT_OUTBOX } from '../../src/copy/publish-results.ts'
-import { rememberBrands } from '../../src/products/brands.ts'
 import { useAcmeDatabase } from '../support/acme.ts'
-import { arrivedChunk, item } from '../support/products.ts'
+import { answerAll, arrivedChunk, item } from '../support/products.ts'
 
 const fixture = useAcmeDatabase()
 
 /** A result that was committed just now, claimed for whoever committed it. */
-const written = () =>
-  answerChunks(
-    fixture.database,
-    { newId: fixture.newId, brands: rememberBrands(fixture.database) },
-    [arrivedChunk([item('A')])],
-  )
+const written = async () =>
+  (await answerAll(fixture.database, fixture.newId, [arrivedChunk([item('A')])])).flat()
 const unmarked = () =>
   fixture.database.knex('copy_result').whereNull('published_at').pluck<number[]>('chunk_no')
 const willing = { publish: () => Promise.resolve() }
@@ -42,4 +36,16 @@ test('a result that the broker refuses is not kept from the relay for long', asy
   expect(await publishWaiting(database, willing, RESULT_OUTBOX, 9)).toBe(0)
   const soon = database.knex('copy_result').where('claimed_until', '<', database.dialect.now(3000))
   expect(await soon.pluck('chunk_no')).toEqual([1])
+})
+
+test('chunks share a transaction, but a small one does not wait for larger ones behind it', async () => {
+  const sizes = [20, 300, 300, 5, 400, 3000, 20, 20]
+  const chunks = sizes.map((size, chunk) => {
+    const items = Array.from({ length: size }, (_, n) => item(`${chunk}-${n}`))
+    return arrivedChunk(items, { chunkNo: chunk + 1 })
+  })
+  const strict = arrivedChunk([item('S')], { chunkNo: 9, policy: 'fail' })
+  const written = await answerAll(fixture.database, fixture.newId, [...chunks, strict])
+  const numbers = written.map((rows) => rows.map((row) => row.chunk_no))
+  expect(numbers).toEqual([[1], [2, 3, 4, 5], [6, 7, 8], [9]])
 })

@@ -2,6 +2,7 @@ import type { Database, NewId } from '../../src/database.ts'
 import { ensureBrands, findBrands } from '../../src/products/brands.ts'
 import { answerChunks, readArrived, type ArrivedChunk } from '../../src/copy/answer-chunk.ts'
 import { createProducts, type Batch } from '../../src/products/create-products.ts'
+import type { OutboxRow } from '../../src/copy/outbox.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
 import { readProduct } from '../../src/products/read-product.ts'
 
@@ -53,14 +54,25 @@ export function arrivedChunk(items: Item[], change: Partial<ChunkMessage> = {}):
 export const idsOf = (outcomes: Outcome[]): string[] =>
   outcomes.map((outcome) => ('id' in outcome ? outcome.id : outcome.outcome))
 
-/** Answers a chunk as the consumer does; its result is left to the relay. */
+/** Answers chunks as the consumer does. @returns the results of each transaction */
+export async function answerAll(
+  database: Database,
+  newId: NewId,
+  chunks: ArrivedChunk[],
+): Promise<OutboxRow[][]> {
+  const tools = { newId, brands: (names: Iterable<string>) => findBrands(database, names) }
+  const written: OutboxRow[][] = []
+  for await (const results of answerChunks(database, tools, chunks)) written.push(results)
+  return written
+}
+
+/** Answers a chunk; its result is left to the relay. */
 export async function answer(
   database: Database,
   newId: NewId,
   chunk: ArrivedChunk,
 ): Promise<'answered' | 'repeated'> {
-  const tools = { newId, brands: (names: Iterable<string>) => findBrands(database, names) }
-  const [row] = await answerChunks(database, tools, [chunk])
+  const [[row] = []] = await answerAll(database, newId, [chunk])
   if (!row) return 'repeated'
   await database
     .knex('copy_result')
