@@ -30,15 +30,17 @@ export async function consumeProductCopy(parts: ProductCopyConsumer): Promise<Su
       const names = chunks.map(({ message }) => `${message.requestId}:${message.chunkNo}`)
       logger.debug({ chunks: names }, 'begun')
       const publishing: Promise<void>[] = []
+      let written = 0
       try {
-        for await (const written of answerChunks(database, { newId, brands }, chunks)) {
-          publishing.push(results.publish(written))
+        for await (const rows of answerChunks(database, { newId, brands }, chunks)) {
+          written += rows.length
+          publishing.push(results.publish(rows))
         }
       } finally {
         // Nobody waits for the chunks behind his own, nor for those that failed.
         await Promise.all(publishing)
       }
-      logger.debug({ chunks: names }, 'answered')
+      logger.debug({ chunks: names, written }, 'answered')
     },
     giveUp: (trx, chunk, reason) => giveUpChunk(database, trx, chunk, reason),
   })
