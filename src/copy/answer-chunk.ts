@@ -58,7 +58,7 @@ const FEW_ITEMS = 100
 
 /**
  * Cuts a list of chunks into those that share a transaction: a strict one stands or falls by itself, and a
- * small one does not wait for larger ones behind it.
+ * small one does not wait for much larger ones behind it.
  */
 function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
   const all: ArrivedChunk[][] = []
@@ -69,7 +69,7 @@ function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
     const fits =
       first !== undefined &&
       items + products.length <= MAX_CHUNK_SIZE &&
-      products.length <= Math.max(items, FEW_ITEMS) &&
+      products.length <= Math.max(2 * items, FEW_ITEMS) &&
       first.policy === 'return-existing' &&
       message.policy === 'return-existing' &&
       first.userId === message.userId &&

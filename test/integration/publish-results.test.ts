@@ -38,7 +38,7 @@ test('a result that the broker refuses is not kept from the relay for long', asy
   expect(await soon.pluck('chunk_no')).toEqual([1])
 })
 
-test('chunks share a transaction, but a small one does not wait for larger ones behind it', async () => {
+test('chunks share a transaction, but a small one does not wait for much larger ones behind it', async () => {
   const sizes = [20, 300, 300, 5, 400, 3000, 20, 20]
   const chunks = sizes.map((size, chunk) => {
     const items = Array.from({ length: size }, (_, n) => item(`${chunk}-${n}`))
