@@ -44,7 +44,7 @@ export async function requestsToExpand(
   const pending = knex('copy_chunk')
     .whereRaw('copy_chunk.request_id = copy_request.id')
     .whereNull('copy_chunk.completed_at')
-    .sum('items')
+    .sum('copy_chunk.items')
   const rows = await knex('copy_request')
     .whereNull('expanded_at')
     .where('id', '>', after)

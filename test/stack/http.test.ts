@@ -78,7 +78,7 @@ for (const name of ['mysql', 'postgres'] as const) {
       const lock = await server.admin.transaction()
       await lock('product').where({ id: body['id'] }).forUpdate().first('id')
       try {
-        // Callers who give up. All at once: what holds the lock up is over when the query time-out is.
+        // Callers who give up. All at once: after the query time-out the database counts as away.
         const started = performance.now()
         const givenUp = Array.from({ length: 12 }, () =>
           fetch(api.url + path, {
