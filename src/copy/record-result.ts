@@ -30,7 +30,7 @@ export function readResult(body: string): ChunkResult {
  *
  * @returns the requests of which a chunk was completed
  * @throws ProductCopyError `unreadable-message` when one does not answer for each item of its chunk;
- *   nothing of any is recorded then
+ *   the others are recorded
  */
 export async function recordResults(
   database: Database,
@@ -39,33 +39,18 @@ export async function recordResults(
   const ours = results.filter(({ requestId }) => isId(requestId)).sort(byName)
   if (ours.length === 0) return new Set()
   const requests = new Set(ours.map(({ requestId }) => requestId))
-  const recorded = (await recordTogether(database, ours))
-    ? requests
-    : await recordEach(database, ours)
+  // By itself, for most results come once, and a transaction around it is two calls for each chunk.
+  const completed = await database.dialect.completeChunks(database.knex, ours)
+  const late = completed < ours.length ? await recordEach(database, ours) : requests
   // Of those that were known too: whoever recorded them may have died before this.
   for (const id of requests) await completeRequest(database, id)
-  return recorded
+  return completed > 0 ? requests : late
 }
 
-/** @returns false, and nothing is changed, when that would not complete a chunk for each of the results */
-async function recordTogether(database: Database, results: ChunkResult[]): Promise<boolean> {
-  const { dialect, knex } = database
-  const { length } = results
-  if (length === 1) return (await dialect.completeChunks(knex, results)) === 1
-  try {
-    await database.inTransaction(async (trx) => {
-      if ((await dialect.completeChunks(trx, results)) !== length) throw new NotAll()
-    })
-    return true
-  } catch (error) {
-    if (error instanceof NotAll) return false
-    throw error
-  }
-}
-
-class NotAll extends Error {}
-
-/** One commit for all of them, for each is a write to the disk. @returns the requests of which a chunk was completed */
+/**
+ * One after the other, for a batch with some that change nothing, or with several of one chunk.
+ * @returns the requests of which a chunk was completed
+ */
 function recordEach(database: Database, results: ChunkResult[]): Promise<Set<string>> {
   return database.inTransaction(async (trx) => {
     const recorded = new Set<string>()
@@ -78,7 +63,7 @@ function recordEach(database: Database, results: ChunkResult[]): Promise<Set<str
   })
 }
 
-/** The order in which chunks are locked, where the database keeps to it; else a deadlock is tried again. */
+/** The order in which chunks are locked, where the database keeps to it; after a deadlock each is recorded alone. */
 const byName = (a: ChunkResult, b: ChunkResult): number =>
   a.requestId === b.requestId ? a.chunkNo - b.chunkNo : a.requestId < b.requestId ? -1 : 1
 

@@ -371,14 +371,28 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         expect(await status()).toMatchObject({ created: 0, pending: 20 })
       })
 
-      test('of which one has too few outcomes are refused, and none is recorded', async () => {
+      test('of which one has too few outcomes are refused, and the others are recorded', async () => {
         const { results, status, record } = await expanded()
         const [first, ...rest] = results
         const short = { ...first!, outcomes: first!.outcomes.slice(1) }
         await expect(record([...rest, short])).rejects.toThrow(
           `result ${short.eventId} has ${short.outcomes.length} outcomes, its chunk ${first!.outcomes.length} items`,
         )
-        expect(await status()).toMatchObject({ created: 0, pending: 20 })
+        const left = first!.outcomes.length
+        expect(await status()).toMatchObject({ created: 20 - left, pending: left })
+      })
+
+      test('of one chunk, one of which gives it up, leave the answer, in whatever order they come', async () => {
+        const { results, status, record } = await expanded()
+        const gaveUp = results.map(({ outcomes, ...result }) => ({
+          ...result,
+          eventId: `${result.eventId}:gave-up`,
+          outcomes: outcomes.map(() => ({ outcome: 'failed', reason: 'disk full' }) as const),
+        }))
+        const half = results.length / 2
+        await record([...gaveUp.slice(0, half), ...results.slice(0, half)])
+        await record([...results.slice(half), ...gaveUp.slice(half)])
+        expect(await status()).toMatchObject({ state: 'done', created: 20, failed: 0 })
       })
     })
 
