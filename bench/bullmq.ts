@@ -76,7 +76,7 @@ async function submitter(redis: string, prefix: string, jobSize: number): Promis
         tell = resolve
         fail = reject
       })
-      for (const jobs of bulksOf(range, jobSize, BULK)) {
+      for (const jobs of bulksOf(range, jobSize, Number(process.env["BULK"] ?? BULK))) {
         await queue.addBulk(jobs.map((data) => ({ name: 'copy', data })))
       }
       await done

@@ -52,7 +52,10 @@ export function compareKeys(a: ProductKey, b: ProductKey): number {
 
 /** @returns 0 to `shards` - 1: the first four bytes of the key's SHA-256, big-endian, mod `shards` */
 export function shardOf(key: ProductKey, shards: number): number {
-  return Number.parseInt(hash('sha256', keyText(key)).slice(0, 8), 16) % shards
+  const digest = hash('sha256', keyText(key), 'binary')
+  let first = 0
+  for (let byte = 0; byte < 4; byte++) first = first * 256 + digest.charCodeAt(byte)
+  return first % shards
 }
 
 /** The ordered message group of a shard. RocketMQ refuses 64 bytes or more. */
