@@ -34,7 +34,6 @@ interface BullMq {
 
 const QUEUE = 'copy'
 const CONCURRENCY = 4
-const BULK = 100
 
 const connect = (redis: string, prefix: string): Connection => ({
   connection: { url: redis },
@@ -76,7 +75,7 @@ async function submitter(redis: string, prefix: string, jobSize: number): Promis
         tell = resolve
         fail = reject
       })
-      for (const jobs of bulksOf(range, jobSize, Number(process.env["BULK"] ?? BULK))) {
+      for (const jobs of bulksOf(range, jobSize)) {
         await queue.addBulk(jobs.map((data) => ({ name: 'copy', data })))
       }
       await done

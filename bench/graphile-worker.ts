@@ -19,7 +19,6 @@ interface GraphileWorker {
 }
 
 const TASK = 'copy'
-const INSERTED = 200
 const POLL_MS = 20
 
 const load = () => {
@@ -55,7 +54,7 @@ async function submitter(place: Place, jobSize: number): Promise<Pass> {
   const open = async () => knex('graphile_worker.jobs').limit(1).select('id')
   return {
     async pass(range) {
-      for (const jobs of bulksOf(range, jobSize, INSERTED)) await add(jobs)
+      for (const jobs of bulksOf(range, jobSize)) await add(jobs)
       while ((await open()).length > 0) await sleep(POLL_MS)
     },
     close,

@@ -19,7 +19,6 @@ interface Boss {
 }
 
 const QUEUE = 'copy'
-const INSERTED = 200
 /** Its least; a worker that got jobs asks again at once. */
 const POLL_S = 0.5
 const LOOPS = 4
@@ -64,7 +63,7 @@ async function submitter(place: Place, boss: Boss, jobSize: number): Promise<Pas
   }
   return {
     async pass(range) {
-      for (const jobs of bulksOf(range, jobSize, INSERTED)) {
+      for (const jobs of bulksOf(range, jobSize)) {
         await boss.insert(jobs.map((data) => ({ name: QUEUE, data })))
         sent += jobs.length
       }
