@@ -39,7 +39,7 @@ export async function recordResults(
   const ours = results.filter(({ requestId }) => isId(requestId)).sort(byName)
   if (ours.length === 0) return new Set()
   const requests = new Set(ours.map(({ requestId }) => requestId))
-  // By itself, for most results come once, and a transaction around it is two calls for each chunk.
+  // Without a transaction, which is two more calls for each chunk: most results come once.
   const completed = await database.dialect.completeChunks(database.knex, ours)
   const late = completed < ours.length ? await recordEach(database, ours) : requests
   // Of those that were known too: whoever recorded them may have died before this.
