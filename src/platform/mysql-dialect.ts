@@ -153,7 +153,7 @@ async function completeChunks(connection: Knex, results: ChunkResult[]): Promise
   return affectedRows
 }
 
-/** Rows as a table to join with. JSON_TABLE takes four times as long for a result's long text, measured in MariaDB. */
+/** Rows as a table to join with. JSON_TABLE takes two to three times as long for a result's long text, measured in MariaDB. */
 function tableOf(rows: Record<string, Value>[]): string {
   const [first, ...others] = rows
   const named = Object.entries(first!).map(([name, value]) => `${literal(value)} as ${name}`)
