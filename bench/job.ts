@@ -19,7 +19,7 @@ const CALL = { jobs: 200, products: 10_000 }
 
 /** The jobs of a range of products, in lists that are submitted by one call. */
 export function* bulksOf(range: Range, jobSize: number): Generator<Job[]> {
-  const most = Math.max(1, Math.min(CALL.jobs, Math.floor(CALL.products / jobSize)))
+  const most = Math.min(CALL.jobs, Math.floor(CALL.products / jobSize))
   let jobs: Job[] = []
   for (const items of batchesOf(range, jobSize)) {
     jobs.push({ items })

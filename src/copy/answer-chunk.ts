@@ -74,9 +74,13 @@ function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
       message.policy === 'return-existing' &&
       first.userId === message.userId &&
       first.userName === message.userName
-    if (fits) all.at(-1)!.push(chunk)
-    else all.push([chunk])
-    items = fits ? items + products.length : products.length
+    if (fits) {
+      all.at(-1)!.push(chunk)
+      items += products.length
+    } else {
+      all.push([chunk])
+      items = products.length
+    }
   }
   return all
 }

@@ -28,7 +28,8 @@ export function readResult(body: string): ChunkResult {
  * result may come again, and results of other systems' chunks come too, even under the name of one of
  * ours: they change nothing.
  *
- * @returns the requests of which a chunk was completed
+ * @returns the requests of which a chunk was completed; when some of the results change nothing, their
+ *   requests may be among them
  * @throws ProductCopyError `unreadable-message` when one does not answer for each item of its chunk;
  *   the others are recorded
  */
@@ -41,7 +42,7 @@ export async function recordResults(
   const requests = new Set(ours.map(({ requestId }) => requestId))
   // Without a transaction, which is two more calls for each chunk: most results come once.
   const completed = await database.dialect.completeChunks(database.knex, ours)
-  const late = completed < ours.length ? await recordEach(database, ours) : requests
+  const late = completed < ours.length ? await recordEach(database, ours) : new Set<string>()
   // Of those that were known too: whoever recorded them may have died before this.
   for (const id of requests) await completeRequest(database, id)
   return completed > 0 ? requests : late
