@@ -90,8 +90,11 @@ const literal = (value: Value): string =>
  */
 const insertRows = (trx: Transaction, sql: string, rows: Value[][]): Promise<boolean> => {
   const texts = rows.map((row) => `(${row.map(literal).join(',')})`)
-  return unlessTaken(trx.raw(sql, [raw(texts.join(',')) as unknown as Knex.RawBinding]))
+  return unlessTaken(trx.raw(sql, [verbatim(texts.join(','))]))
 }
+
+/** SQL in the place of a value, which mysql2 knows and knex hands on. */
+const verbatim = (sql: string) => raw(sql) as unknown as Knex.RawBinding
 
 const insertUnlessTaken = (trx: Transaction, table: string, row: object): Promise<boolean> =>
   unlessTaken(trx(table).insert(row))
@@ -148,7 +151,7 @@ async function completeChunks(connection: Knex, results: ChunkResult[]): Promise
              c.rejected = r.rejected, c.failed = r.failed, c.completed_at = utc_timestamp(6)
        where c.content_hash = r.content_hash and c.items = r.items
          and (c.completed_at is null or (r.gave_up = 0 and c.failed = c.items))`,
-    [raw(table) as unknown as Knex.RawBinding],
+    [verbatim(table)],
   )) as [{ affectedRows: number }, unknown]
   return affectedRows
 }

@@ -161,17 +161,17 @@ async function release<M>(source: MessageSource<M>, messages: M[]): Promise<void
 function keepHidden<M>({ source, logger }: ReceiveOptions<M>, messages: M[]) {
   const notHidden = (error: unknown) =>
     logger.debug({ err: errorText(error) }, 'a message in hand could not be kept hidden')
-  const ended = new AbortController()
-  const running = (async () => {
-    while (await pause(HIDE_AGAIN_MS, ended.signal)) {
-      await Promise.all(messages.map((message) => source.hide(message, HIDDEN_MS).catch(notHidden)))
-    }
-  })()
+  let hiding: Promise<unknown> | undefined
+  const timer = setInterval(() => {
+    hiding ??= Promise.all(
+      messages.map((message) => source.hide(message, HIDDEN_MS).catch(notHidden)),
+    ).finally(() => (hiding = undefined))
+  }, HIDE_AGAIN_MS)
   return {
     // Waited for: each call changes the handle by which the message is acknowledged.
     async end() {
-      ended.abort()
-      await running
+      clearInterval(timer)
+      await hiding
     },
   }
 }
