@@ -57,12 +57,7 @@ export const rocketmq: PartKind = {
     const configs = ['-bc', 'broker.conf', '-pc', 'rmq-proxy.json']
     return {
       namesrv: run(['-Xmx256m'], 'namesrv.NamesrvStartup', ['-c', 'namesrv.conf']),
-      broker: run(
-        // The second compiler is busy for some ten minutes, at the cost of whoever works meanwhile.
-        ['-Xms512m', '-Xmx1g', '-XX:TieredStopAtLevel=1'],
-        'proxy.ProxyStartup',
-        ['-pm', 'local', ...configs],
-      ),
+      broker: run(['-Xms512m', '-Xmx1g'], 'proxy.ProxyStartup', ['-pm', 'local', ...configs]),
     }
   },
   async version(env) {
