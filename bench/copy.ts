@@ -9,6 +9,7 @@ import { readProduct } from '../src/products/read-product.ts'
 import { type Range, SOURCE, sourceProduct, TARGETS, USER, WARM_UP } from './catalogue.ts'
 import type { Pass, Place } from './way.ts'
 
+/** Each question takes a millisecond of the machine that is measured. */
 const POLL_MS = 50
 
 /** Makes the products that are copied: those that count, and those of the warm-up. */
