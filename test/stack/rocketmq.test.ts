@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
+import type { Delivery } from '../../src/broker.ts'
 import { HIDDEN_MS } from '../../src/platform/receive-loops.ts'
 import { checkProducer, checkSubscription } from '../../src/platform/rocketmq-client.ts'
 import { createRocketMqBroker } from '../../src/platform/rocketmq.ts'
@@ -34,6 +35,29 @@ describeWith('rocketmq', ({ endpoints }) => {
     await broker.close()
     expect(calls.flat()).toEqual(bodies)
     expect(calls.length).toBeLessThan(bodies.length / 4)
+  })
+
+  test('a message that is in hand for long comes to nobody else, neither meanwhile nor afterwards', async () => {
+    const [topic, group] = [await newTopic(), await newGroup()]
+    const brokers = [1, 2].map(() => createRocketMqBroker({ ...options, topics: [topic] }))
+    for (const body of ['long', 'short']) {
+      await brokers[0]!.publish({ topic, group: 'shard-1', body })
+    }
+    const calls: string[] = []
+    let done = 0
+    const handle = async (deliveries: Delivery[]) => {
+      for (const { body } of deliveries) {
+        calls.push(body)
+        await sleep(body === 'long' ? HIDDEN_MS + 2000 : 0)
+        done++
+      }
+      return deliveries.length
+    }
+    for (const broker of brokers) await broker.subscribe(topic, group, handle)
+    await until('both are done', () => done >= 2)
+    await sleep(HIDDEN_MS + 2000)
+    for (const broker of brokers) await broker.close()
+    expect(calls).toEqual(['long', 'short'])
   })
 
   test('a producer of two topics starts, however early its settings come', async () => {
