@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Database, NewId, Transaction } from '../../src/database.ts'
 import { adopt } from '../../src/products/adopt.ts'
 import { audit } from '../../src/products/audit.ts'
@@ -8,6 +8,7 @@ import { deleteProduct } from '../../src/products/delete-product.ts'
 import { findLeftovers, readGroups, readUnadoptable } from '../../src/products/duplicates.ts'
 import { mergeAll, planMerges, type Keep, type Merge } from '../../src/products/merge.ts'
 import { productKey } from '../../src/products/product-key.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import {
   adoptAll,
   collect,
@@ -15,24 +16,19 @@ import {
   putProducts,
   type LegacyProduct,
 } from '../support/adoption.ts'
-import { allRows, emptyTables, type TestDatabase } from '../support/database.ts'
-import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
+import { allRows, type TestDatabase } from '../support/database.ts'
+import { create, idsOf, item, USER } from '../support/products.ts'
 import { CLEAN } from '../support/exact.ts'
 import { seededRandom } from '../support/random.ts'
 
 /** What every database has to do with products that other programs wrote into `product` alone. */
 export function adoptionTests(name: string, open: () => Promise<TestDatabase>): void {
   describe(`${name}: adoption`, () => {
+    const fixture = useAcmeDatabase(open)
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const legacy = (text: string | null, more: Partial<LegacyProduct> = {}): LegacyProduct => ({

@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Database, NewId } from '../../src/database.ts'
 import { audit } from '../../src/products/audit.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
+import type { TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
-import { create, ensureAcme, item, USER } from '../support/products.ts'
+import { create, item, USER } from '../support/products.ts'
 
 /** What the audit has to find in every database. */
-export function auditTests(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: the audit`, () => {
+export function auditTests(fixture: TestDatabase): void {
+  describe('the audit', () => {
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const plant = async (text: string, key: { name: string; model: string } | null) => {

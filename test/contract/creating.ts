@@ -1,26 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Database, NewId } from '../../src/database.ts'
 import { MAX_CHUNK_SIZE } from '../../src/messages.ts'
 import { audit } from '../../src/products/audit.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
+import type { TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
-import { answer, arrivedChunk, create, ensureAcme, idsOf, item } from '../support/products.ts'
+import { answer, arrivedChunk, create, idsOf, item } from '../support/products.ts'
 
 /** What every database has to do when products are created and deleted. */
-export function creationTests(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: creating and deleting`, () => {
+export function creationTests(fixture: TestDatabase): void {
+  describe('creating and deleting', () => {
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const liveCount = async () => (await audit(database)).liveProducts

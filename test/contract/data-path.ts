@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { carryOut } from '../../src/cli/carry-out.ts'
 import { audit } from '../../src/products/audit.ts'
 import { giveUpChunk, readArrived } from '../../src/copy/answer-chunk.ts'
@@ -26,23 +26,17 @@ import {
   type ResultMessage,
 } from '../../src/messages.ts'
 import { DATA_PATH, startParties } from '../../src/parties.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
+import type { TestDatabase } from '../support/database.ts'
 import { finish, request, resultsOf, sessionOf } from '../support/parties.ts'
-import { create, ensureAcme, idsOf, item } from '../support/products.ts'
+import { create, idsOf, item } from '../support/products.ts'
 import { until } from '../support/until.ts'
 
 /** The whole data path, with all parties and the broker in memory, on any database. */
 export function dataPathTests(name: string, open: () => Promise<TestDatabase>): void {
   describe(`data path: ${name}`, () => {
-    let fixture: TestDatabase
-
-    beforeAll(async () => {
-      fixture = await open()
-    })
-    afterAll(() => fixture.database.close())
+    const fixture = useAcmeDatabase(open)
     beforeEach(async () => {
-      await emptyTables(fixture.database)
-      await ensureAcme(fixture.database, fixture.newId)
       await ensureBrands(fixture.database, fixture.newId, ['Aurora', 'Dune'])
     })
 

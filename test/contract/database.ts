@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Database, NewId } from '../../src/database.ts'
 import { ensureBrands, listBrands } from '../../src/products/brands.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
-import { create, ensureAcme, item } from '../support/products.ts'
+import type { TestDatabase } from '../support/database.ts'
+import { create, item } from '../support/products.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import { auditTests } from './audit.ts'
 import { creationTests } from './creating.ts'
 import { outboxTests } from './outbox.ts'
@@ -10,25 +11,22 @@ import { raceTests } from './races.ts'
 
 /** What every database has to do. */
 export function databaseContract(name: string, open: () => Promise<TestDatabase>): void {
-  connectionTests(name, open)
-  creationTests(name, open)
-  raceTests(name, open)
-  outboxTests(name, open)
-  auditTests(name, open)
+  describe(`database contract: ${name}`, () => {
+    const fixture = useAcmeDatabase(open)
+    connectionTests(name, fixture)
+    creationTests(fixture)
+    raceTests(fixture)
+    outboxTests(fixture)
+    auditTests(fixture)
+  })
 }
 
-function connectionTests(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: transactions, errors and brands`, () => {
+function connectionTests(name: string, fixture: TestDatabase): void {
+  describe('transactions, errors and brands', () => {
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     describe('transactions', () => {

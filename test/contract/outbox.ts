@@ -1,25 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { publishWaiting, sendOverdueAgain, type Outbox } from '../../src/copy/outbox.ts'
 import type { Database, NewId } from '../../src/database.ts'
 import { audit } from '../../src/products/audit.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
-import { answer, arrivedChunk, ensureAcme, item } from '../support/products.ts'
+import type { TestDatabase } from '../support/database.ts'
+import { answer, arrivedChunk, item } from '../support/products.ts'
 
 /** What every database has to do for chunks that are answered, and for what waits to be published. */
-export function outboxTests(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: answers and the outbox`, () => {
+export function outboxTests(fixture: TestDatabase): void {
+  describe('answers and the outbox', () => {
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const liveCount = async () => (await audit(database)).liveProducts

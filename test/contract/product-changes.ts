@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Database, NewId } from '../../src/database.ts'
 import { audit } from '../../src/products/audit.ts'
 import { ensureBrands } from '../../src/products/brands.ts'
@@ -9,6 +9,7 @@ import {
   findProductByKey,
   findProductsOfBrand,
 } from '../../src/products/find-products.ts'
+import { useAcmeDatabase } from '../support/acme.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
 import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
@@ -16,16 +17,11 @@ import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
 /** What every database has to do when single products are found, changed and restored. */
 export function productChangeTests(name: string, open: () => Promise<TestDatabase>): void {
   describe(`${name}: single products`, () => {
+    const fixture = useAcmeDatabase(open)
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const add = async (productName: string): Promise<string> =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { recordCopyRequest } from '../../src/copy/record-request.ts'
 import type { Database, NewId } from '../../src/database.ts'
 import type { DuplicatePolicy } from '../../src/messages.ts'
@@ -6,24 +6,18 @@ import { audit } from '../../src/products/audit.ts'
 import { ensureBrands } from '../../src/products/brands.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { emptyTables, type TestDatabase } from '../support/database.ts'
+import type { TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
-import { create, ensureAcme, idsOf, item, USER } from '../support/products.ts'
+import { create, idsOf, item, USER } from '../support/products.ts'
 import { seededRandom, shuffled } from '../support/random.ts'
 
 /** What every database has to do when several want the same keys, or the same ids. */
-export function raceTests(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: at the same time`, () => {
+export function raceTests(fixture: TestDatabase): void {
+  describe('at the same time', () => {
     let database: Database
     let newId: NewId
-
-    beforeAll(async () => {
-      ;({ database, newId } = await open())
-    })
-    afterAll(() => database.close())
-    beforeEach(async () => {
-      await emptyTables(database)
-      await ensureAcme(database, newId)
+    beforeAll(() => {
+      ;({ database, newId } = fixture)
     })
 
     const liveCount = async () => (await audit(database)).liveProducts
