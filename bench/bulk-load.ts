@@ -14,7 +14,8 @@ interface CopyStreams {
 /** Products of one transaction: so many that more gain nothing. */
 const ROWS = 20_000
 const KEY_COLUMNS = 'id, name, model, user_id, user_name'
-const PRODUCT_COLUMNS = 'id, brand_id, name, model, price, attributes, user_id, user_name'
+const PRODUCT_COLUMNS =
+  'id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name'
 
 /** The database's own bulk load, LOAD DATA or COPY, into both tables; it finds out about no duplicate. */
 export const bulkLoad = (database: SqlPart, products: number): Way => ({
@@ -35,6 +36,7 @@ const into =
       const keys = rows.map(({ id, key }) => [id, key.name, key.model, ...user])
       const products = rows.map(({ id, brandId, product }) => [
         ...[id, brandId, product.name, product.model, product.price, product.attributes],
+        product.sourceProductId,
         ...user,
       ])
       await load(trx, 'product_unique', KEY_COLUMNS, textOf(keys))

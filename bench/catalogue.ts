@@ -15,11 +15,20 @@ export const sourceProduct = (n: number) => ({
   attributes: { color: COLORS[n % COLORS.length], weight: n % 1000, ean: String(4e12 + n) },
 })
 
+/** As long as the ids that we give out. */
+const FIRST_ID = 4_000_000_000_000_000_000n
+
 /** What copying the source into the targets makes of so many source products, one target after the other. */
 export function copiedProduct(n: number): Item {
-  const { name, ...rest } = sourceProduct(Math.floor(n / TARGETS.length))
+  const no = Math.floor(n / TARGETS.length)
+  const { name, ...rest } = sourceProduct(no)
   const brand = TARGETS[n % TARGETS.length]!
-  return { brand, name: `${brand} ${name}`, ...rest }
+  return {
+    brand,
+    name: `${brand} ${name}`,
+    ...rest,
+    sourceProductId: String(FIRST_ID + BigInt(no)),
+  }
 }
 
 /** Products by the number, from the `first` one on. */

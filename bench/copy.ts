@@ -10,7 +10,7 @@ import { type Range, SOURCE, sourceProduct, TARGETS, USER, WARM_UP } from './cat
 import type { Pass, Place } from './way.ts'
 
 /** Each question takes a millisecond of the machine that is measured. */
-const POLL_MS = 50
+const POLL_MS = 100
 
 /** Makes the products that are copied: those that count, and those of the warm-up. */
 export async function fillSources(
@@ -27,7 +27,7 @@ export const copying =
   (database: Database, newId: NewId): Pass['pass'] =>
   async ({ first, products }) => {
     const id = await request(database, newId, first === 0 ? SOURCE : WARM_UP)
-    await untilDone(database, id, products)
+    return untilDone(database, id, products)
   }
 
 export async function fillSource(
@@ -64,11 +64,29 @@ export async function request(
   return id
 }
 
-/** @throws unless every item was created */
-export async function untilDone(database: Database, id: string, items: number): Promise<void> {
-  const done = () =>
-    database.knex('copy_request').where({ id }).whereNotNull('completed_at').first<object>('id')
-  while (!(await done())) await sleep(POLL_MS)
+/**
+ * @returns for how many milliseconds the request had been completed when that was noticed
+ * @throws unless every item was created
+ */
+export async function untilDone(database: Database, id: string, items: number): Promise<number> {
+  const { knex, dialect } = database
+  const look = async () => {
+    const [row] = await knex('copy_request')
+      .where({ id })
+      .whereNotNull('completed_at')
+      .select<{ completed_at: Date; now: Date }[]>(
+        'completed_at',
+        knex.raw('? as now', [dialect.now()]),
+      )
+    return row
+  }
+  let done = await look()
+  while (!done) {
+    await sleep(POLL_MS)
+    done = await look()
+  }
+  const noticedAfter = done.now.getTime() - done.completed_at.getTime()
   const status = await copyRequestStatus(database, id)
   if (status.created !== items) throw new Error(`not all were created: ${JSON.stringify(status)}`)
+  return noticedAfter
 }

@@ -45,7 +45,7 @@ export async function inserting<T>(
 }
 
 function rowOf(item: Item, brands: Brands, newId: NewId): NewProductRow {
-  const { brand, name, model, price, attributes } = item as Record<string, string>
+  const { brand, name, model, price, attributes, sourceProductId } = item as Record<string, string>
   return {
     id: newId(),
     key: productKey(name!, model!),
@@ -55,7 +55,7 @@ function rowOf(item: Item, brands: Brands, newId: NewId): NewProductRow {
       model: model!,
       price: price!,
       attributes: JSON.stringify(attributes),
-      sourceProductId: null,
+      sourceProductId: sourceProductId!,
     },
   }
 }

@@ -1,7 +1,7 @@
 import { countOutcomes, parseResultMessage } from '../src/messages.ts'
 import { USER } from './catalogue.ts'
 import { runWithWorkers, type PeerOptions } from './peer.ts'
-import { singleMessages } from './single-messages.ts'
+import { connectOurs, singleMessages } from './single-messages.ts'
 import type { Way } from './way.ts'
 
 /** As many as ours has by itself. */
@@ -19,7 +19,7 @@ export const otherSystem = (options: Omit<PeerOptions, 'jobSize'>): Way => ({
       options,
       place,
       (prefix) =>
-        singleMessages(place.env, {
+        singleMessages(connectOurs(place.env), {
           shards: SHARDS,
           body: (item, no) =>
             JSON.stringify({

@@ -17,7 +17,7 @@ import type { Way } from './way.ts'
 const SLOWER = 20
 
 /** Products of one job of the others: up to as many as a transaction of ours has. */
-const JOB_SIZES = [100, 500, 2000, MAX_CHUNK_SIZE]
+const JOB_SIZES = [100, 500, 2000, 4000, MAX_CHUNK_SIZE]
 
 /** All ways, in the order of the table. */
 export function allWays(products: number, guard: Guard): Way[] {
@@ -34,7 +34,8 @@ export function allWays(products: number, guard: Guard): Way[] {
     ...[1, 2].map((consumers) => ours({ ...postgres, products, consumers })),
     ours({ ...postgres, products, consumers: 2, chunkSize: MAX_CHUNK_SIZE }),
     oursEmbedded(products, guard),
-    article({ ...mysql, products: few }),
+    article({ ...mysql, products: few }, 'stock'),
+    article({ ...mysql, products: few }, 'ours'),
     redisLock('mysql', few),
     ...JOB_SIZES.map((jobSize) => bullmq({ ...mysql, products, jobSize })),
     ...JOB_SIZES.map((jobSize) => pgBoss({ ...postgres, products, jobSize })),

@@ -15,7 +15,8 @@ const url = env['DATABASE_URL']!
 /** pg-boss fetches several small jobs at a time, as its users would. */
 const batchSize = Math.max(1, Math.min(100, Math.floor(1000 / Number(jobSize))))
 const start: Record<string, () => Promise<() => Promise<void>>> = {
-  article: () => workForArticle(env, handle),
+  'article-stock': () => workForArticle(env, 'stock', handle),
+  'article-ours': () => workForArticle(env, 'ours', handle),
   bullmq: () => workForBullMq(env['REDIS_URL']!, prefix, handle),
   'pg-boss': () => workForPgBoss(url, batchSize, handle),
   'graphile-worker': () => workForGraphileWorker(url, handle),

@@ -23,7 +23,7 @@ export const PRODUCT_COPY = 'PRODUCT_COPY'
 export const PRODUCT_COPY_RESULT = 'PRODUCT_COPY_RESULT'
 
 /** Items in one chunk at the most: larger ones gain nothing, and hold their locks longer. */
-export const MAX_CHUNK_SIZE = 4000
+export const MAX_CHUNK_SIZE = 8000
 
 /**
  * What a batch does about a product that is already there.

@@ -2,14 +2,16 @@ import { bodyHash, chunkBody, type ChunkMessage, type Item } from '../messages.t
 import { columnsOf } from '../packing.ts'
 import type { RequestRow } from './request-status.ts'
 import { nameFiller } from './name-template.ts'
-import { messageGroup, productKey, shardOf } from '../products/product-key.ts'
+import { messageGroup } from '../products/message-group.ts'
+import { productKey, shardOf } from '../products/product-key.ts'
 import type { SourceProduct } from './source-products.ts'
 
 /** RocketMQ takes 4 MiB; half of it, before it is packed, is as fast, and kinder to everybody's memory. */
 const MAX_ITEMS_BYTES = 2 * 1024 * 1024
 
 export interface Chunk {
-  shard: number
+  /** The message group of its shard. */
+  group: string
   items: Item[]
 }
 
@@ -51,10 +53,11 @@ export function cutChunks(items: Item[], settings: ChunkSettings): Chunk[] {
     else shards.set(shard, [item])
   }
   return [...shards].flatMap(([shard, list]) => {
+    const group = messageGroup(shard, settings.shards)
     const size = Math.ceil(list.length / Math.ceil(list.length / settings.chunkSize))
     const chunks: Chunk[] = []
     for (let start = 0; start < list.length; start += size) {
-      chunks.push({ shard, items: list.slice(start, start + size) })
+      chunks.push({ group, items: list.slice(start, start + size) })
     }
     return chunks
   })
@@ -75,19 +78,19 @@ export function chunkRows(request: RequestRow, chunks: Chunk[], firstNo: number)
   const rows: ChunkRow[] = []
   const waiting = [...chunks].reverse()
   for (let chunk = waiting.pop(); chunk; chunk = waiting.pop()) {
-    const { shard, items } = chunk
+    const { group, items } = chunk
     const chunkNo = firstNo + rows.length
     const columns = columnsOf(items)
     if (items.length > 1 && Buffer.byteLength(columns) > MAX_ITEMS_BYTES) {
       const middle = Math.ceil(items.length / 2)
-      waiting.push({ shard, items: items.slice(middle) }, { shard, items: items.slice(0, middle) })
+      waiting.push({ group, items: items.slice(middle) }, { group, items: items.slice(0, middle) })
       continue
     }
     const body = chunkBody(chunkMessage(request, chunkNo, items), columns)
     rows.push({
       request_id: request.id,
       chunk_no: chunkNo,
-      message_group: messageGroup(shard),
+      message_group: group,
       body,
       content_hash: bodyHash(body),
       items: items.length,

@@ -9,7 +9,7 @@ import { readSourceProducts } from './source-products.ts'
  * Items of one page at the most: it is held in memory, and a request has no more than two of them on
  * their way, so that what others ask for meanwhile does not wait behind all of it.
  */
-const PAGE_ITEMS = { min: 1000, max: 28_800 }
+const PAGE_ITEMS = { min: 1000, max: 57_600 }
 /** So many chunks keep the consumers busy while the next page is made, as long as they are not that large. */
 const PAGE_CHUNKS = { count: 256, items: 14_400 }
 /**

@@ -57,6 +57,3 @@ export function shardOf(key: ProductKey, shards: number): number {
   for (let byte = 0; byte < 4; byte++) first = first * 256 + digest.charCodeAt(byte)
   return first % shards
 }
-
-/** The ordered message group of a shard. RocketMQ refuses 64 bytes or more. */
-export const messageGroup = (shard: number): string => `shard-${shard}`

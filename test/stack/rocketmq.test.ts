@@ -4,6 +4,7 @@ import type { Delivery } from '../../src/broker.ts'
 import { HIDDEN_MS } from '../../src/platform/receive-loops.ts'
 import { checkProducer, checkSubscription } from '../../src/platform/rocketmq-client.ts'
 import { createRocketMqBroker } from '../../src/platform/rocketmq.ts'
+import { messageGroup } from '../../src/products/message-group.ts'
 import { brokerContract } from '../contract/broker.ts'
 import { newGroup, newTopic } from '../support/own-names.ts'
 import { silent } from '../support/silent.ts'
@@ -58,6 +59,23 @@ describeWith('rocketmq', ({ endpoints }) => {
     await sleep(HIDDEN_MS + 2000)
     for (const broker of brokers) await broker.close()
     expect(calls).toEqual(['long', 'short'])
+  })
+
+  test.each([8, 5])('as many shards as there are queues, %i, have one each', async (queues) => {
+    const [topic, group] = [await newTopic(queues), await newGroup()]
+    const broker = createRocketMqBroker({ ...options, topics: [topic], loops: queues })
+    for (let shard = 0; shard < queues; shard++) {
+      await broker.publish({ topic, group: messageGroup(shard, queues), body: String(shard) })
+    }
+    let inHand = 0
+    await broker.subscribe(topic, group, async (deliveries) => {
+      inHand++
+      // The second of a queue is not given out before the first is done.
+      await until('all are in hand together', () => inHand === queues)
+      return deliveries.length
+    })
+    await until('all are there', () => inHand === queues)
+    await broker.close()
   })
 
   test('a producer of two topics starts, however early its settings come', async () => {

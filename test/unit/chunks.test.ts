@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { chunkRows, cutChunks, expandItems } from '../../src/copy/chunks.ts'
 import type { RequestRow } from '../../src/copy/request-status.ts'
 import { parseChunkMessage } from '../../src/messages.ts'
+import { messageGroup } from '../../src/products/message-group.ts'
 import { productKey, shardOf } from '../../src/products/product-key.ts'
 import type { SourceProduct } from '../../src/copy/source-products.ts'
 
@@ -50,7 +51,7 @@ describe('chunks', () => {
       expect(chunk.items.length).toBeLessThanOrEqual(chunkSize)
       for (const item of chunk.items) {
         const key = productKey(String(item.name), String(item.model))
-        expect(shardOf(key, shards)).toBe(chunk.shard)
+        expect(messageGroup(shardOf(key, shards), shards)).toBe(chunk.group)
       }
     }
   })

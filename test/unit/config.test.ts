@@ -38,7 +38,7 @@ test('all mistakes are reported at once, one a line', () => {
   }
   const lines = [
     'DATA_DIR is ""; it must be a text that is not empty',
-    'CHUNK_SIZE is "0"; it must be a whole number from 1 to 4000',
+    'CHUNK_SIZE is "0"; it must be a whole number from 1 to 8000',
     'SHARDS is "many"; it must be a whole number from 1 to 1024',
     'LOG_LEVEL is "loud"; it must be one of fatal, error, warn, info, debug, silent',
     'ROCKETMQ_ENDPOINTS is "http://proxy"; it must be host:port of the RocketMQ proxy',

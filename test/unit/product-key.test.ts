@@ -1,12 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  canonicalText,
-  compareKeys,
-  messageGroup,
-  productKey,
-  shardOf,
-} from '../../src/products/product-key.ts'
+import { canonicalText, compareKeys, productKey, shardOf } from '../../src/products/product-key.ts'
 
 describe('the product key', () => {
   test.each([
@@ -117,10 +111,6 @@ describe('shards', () => {
 
   test('with one shard all keys share it', () => {
     expect(shardOf(productKey('a', 'b'), 1)).toBe(0)
-  })
-
-  test('name message groups that RocketMQ takes', () => {
-    expect(Buffer.byteLength(messageGroup(1023))).toBeLessThan(64)
   })
 })
 
