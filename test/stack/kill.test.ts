@@ -15,6 +15,8 @@ const TARGETS = Array.from({ length: 10 }, (_, i) => `Brand ${i}`)
 const KILLS = soak(20, 6)
 /** A killed process's messages are hidden for up to 10 s; then they reach another one. */
 const MOVES_ON_MS = 15_000
+/** They may reach it so early: what is in hand for long was hidden anew at most 3 s before the kill. */
+const HIDDEN_AT_LEAST_MS = 7000
 /** Small chunks stretch the copy over the time of all kills. */
 const ENV = { CHUNK_SIZE: '10' }
 const DEBUG = { ...ENV, LOG_LEVEL: 'debug' }
@@ -32,6 +34,7 @@ describeWith('rocketmq', () => {
 
     /** When each chunk was last in the hands of a process that was killed. */
     const killedWith = new Map<string, number>()
+    const allKills: number[] = []
     for (let kills = 0; kills < KILLS;) {
       await sleep(random() * 1000)
       // Where all is done, the same once more: every item is there already.
@@ -44,6 +47,7 @@ describeWith('rocketmq', () => {
       const exit = once(child, 'close')
       child.kill('SIGKILL')
       const killed = Date.now()
+      allKills.push(killed)
       await exit
       if (inHand.size > 0) kills++
       for (const chunk of inHand) killedWith.set(chunk, killed)
@@ -52,7 +56,7 @@ describeWith('rocketmq', () => {
     await untilDone(database, ids)
     const items = PRODUCTS * TARGETS.length
     await expectExact(database, { ids, items, liveProducts: PRODUCTS + items })
-    const movedAfter = await answeredAfter(database, killedWith)
+    const movedAfter = await answeredAfter(database, killedWith, allKills)
     process.stderr.write(`kills: chunks in hand were answered after ${movedAfter.join(', ')} ms\n`)
     expect(Math.max(...movedAfter)).toBeLessThan(MOVES_ON_MS)
   }, 900_000)
@@ -81,15 +85,26 @@ function watch(child: ChildProcess): Watched {
   return { child, inHand }
 }
 
-/** @returns how long after the kill each chunk had its result; one may have been committed just before */
-async function answeredAfter({ knex }: Database, killedWith: Map<string, number>) {
+/**
+ * @returns how long after a kill each chunk had its result; one may have been committed just before. Where
+ * another process was killed when the chunk could be received again, it counts from there: that one may have
+ * received it, and had no time to say so.
+ */
+async function answeredAfter(
+  { knex }: Database,
+  killedWith: Map<string, number>,
+  allKills: number[],
+) {
   const times: number[] = []
   for (const [chunk, killed] of killedWith) {
     const [request_id, chunk_no] = chunk.split(':')
     const row = await knex('copy_result')
       .where({ request_id, chunk_no: Number(chunk_no) })
       .first<{ create_date: Date }>('create_date')
-    times.push(row.create_date.getTime() - killed)
+    const answered = row.create_date.getTime()
+    const hidden = (since: number, kill: number) =>
+      kill >= since + HIDDEN_AT_LEAST_MS && kill < answered ? kill : since
+    times.push(answered - allKills.reduce(hidden, killed))
   }
   return times
 }
