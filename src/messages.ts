@@ -12,8 +12,8 @@
  * - callback topic: where results are published for the mall and anyone else who listens
  */
 import { hash } from 'node:crypto'
-import { Type, type Static, type TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
+import { Ajv, type ValidateFunction } from 'ajv'
+import { Type, type Static } from 'typebox'
 import { ProductCopyError, quoted } from './errors.ts'
 import { columnsOf, isLong, pack, unpack } from './packing.ts'
 
@@ -104,12 +104,13 @@ export function countOutcomes(outcomes: Outcome[]): OutcomeCounts {
   return counts
 }
 
-const chunkValidator = Compile(ChunkMessageSchema)
-const resultValidator = Compile(ResultMessageSchema)
+const ajv = new Ajv()
+const isChunk = ajv.compile<ChunkMessage>(ChunkMessageSchema)
+const isResult = ajv.compile<ResultMessage>(ResultMessageSchema)
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
 export const parseChunkMessage = (body: string): ChunkMessage =>
-  parse(body, 'product-copy', 'items', chunkValidator).message
+  parse(body, 'product-copy', 'items', isChunk).message
 
 /**
  * @returns the message, and its packed list where it came with one
@@ -118,7 +119,7 @@ export const parseChunkMessage = (body: string): ChunkMessage =>
 export const parseResultMessage = (
   body: string,
 ): { message: ResultMessage; packed: string | undefined } =>
-  parse(body, 'product-copy-result', 'outcomes', resultValidator)
+  parse(body, 'product-copy-result', 'outcomes', isResult)
 
 /** Writes a chunk's message. @param columns of its items, where the caller has them */
 export const chunkBody = (
@@ -173,16 +174,16 @@ export function resultMessage(
   }
 }
 
-function parse<S extends TSchema>(
+function parse<M>(
   body: string,
   type: string,
   list: 'items' | 'outcomes',
-  validator: Validator<Record<never, never>, S>,
-): { message: Static<S>; packed: string | undefined } {
+  isMessage: ValidateFunction<M>,
+): { message: M; packed: string | undefined } {
   const given = parseJson(body)
   const packed = isPacked(given) ? given : undefined
   const value = packed ? unpacked(packed, list) : given
-  if (validator.Check(value)) return { message: value, packed: packed?.packed }
+  if (isMessage(value)) return { message: value, packed: packed?.packed }
   const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
   if (givenType !== type) {
     throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)
@@ -193,7 +194,7 @@ function parse<S extends TSchema>(
   if (version !== 1) {
     throw unreadable(`its version is ${quoted(version)}; this program reads versions 1, 2 and 3`)
   }
-  const [first] = validator.Errors(value)
+  const [first] = isMessage.errors ?? []
   throw unreadable(`${first?.instancePath || 'the message'} ${first?.message ?? 'is not valid'}`)
 }
 

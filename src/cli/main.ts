@@ -2,24 +2,30 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { errorLines, errorText } from '../errors.ts'
-import { addAdopt } from './commands/adopt.ts'
-import { addAudit } from './commands/audit.ts'
-import { addBrands } from './commands/brands.ts'
-import { addCompare } from './commands/compare.ts'
-import { addCopy } from './commands/copy.ts'
-import { addDeadLetters } from './commands/dead-letters.ts'
-import { addImport } from './commands/import.ts'
-import { addMerge } from './commands/merge.ts'
-import { addMigrate } from './commands/migrate.ts'
-import { addPreflight } from './commands/preflight.ts'
-import { addResults } from './commands/results.ts'
-import { addServe } from './commands/serve.ts'
-import { addStatus } from './commands/status.ts'
 import { packageRoot } from '../platform/package-root.ts'
 import { EXIT, exitCodeOf, stopPrinting, type Run } from './output.ts'
 
+type Add = (program: Command, run: Run) => void
+
 const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as {
   version: string
+}
+
+/** Each adds itself to the program. In the order of the help. */
+const COMMANDS: Record<string, () => Promise<Add>> = {
+  preflight: async () => (await import('./commands/preflight.ts')).addPreflight,
+  migrate: async () => (await import('./commands/migrate.ts')).addMigrate,
+  import: async () => (await import('./commands/import.ts')).addImport,
+  brands: async () => (await import('./commands/brands.ts')).addBrands,
+  copy: async () => (await import('./commands/copy.ts')).addCopy,
+  status: async () => (await import('./commands/status.ts')).addStatus,
+  results: async () => (await import('./commands/results.ts')).addResults,
+  audit: async () => (await import('./commands/audit.ts')).addAudit,
+  adopt: async () => (await import('./commands/adopt.ts')).addAdopt,
+  merge: async () => (await import('./commands/merge.ts')).addMerge,
+  'dead-letters': async () => (await import('./commands/dead-letters.ts')).addDeadLetters,
+  compare: async () => (await import('./commands/compare.ts')).addCompare,
+  serve: async () => (await import('./commands/serve.ts')).addServe,
 }
 
 const program = new Command('product-copy')
@@ -51,23 +57,10 @@ const run: Run = async (work) => {
   }
 }
 
-for (const add of [
-  addPreflight,
-  addMigrate,
-  addImport,
-  addBrands,
-  addCopy,
-  addStatus,
-  addResults,
-  addAudit,
-  addAdopt,
-  addMerge,
-  addDeadLetters,
-  addCompare,
-  addServe,
-]) {
-  add(program, run)
-}
+// Where a command is named no other is loaded: each brings libraries of its own.
+const name = process.argv[2] ?? ''
+const wanted = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]!] : Object.values(COMMANDS)
+for (const load of wanted) (await load())(program, run)
 
 /** Makes wrong use of each command one line, which ends with the help that says what is right. */
 function hintAtHelp(command: Command, name: string): void {

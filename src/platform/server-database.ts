@@ -9,9 +9,7 @@ import { readDatabaseUrl, type DatabaseServer } from './database-url.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { keepDatabaseWords, transactions } from './transactions.ts'
 
-const { types } = createRequire(import.meta.url)('pg') as {
-  types: { getTypeParser(oid: number, format: 'text' | 'binary'): (text: string) => unknown }
-}
+type GetTypeParser = (oid: number, format: 'text' | 'binary') => (text: string) => unknown
 const JSON_OID = 114
 const JSONB_OID = 3802
 
@@ -119,8 +117,14 @@ function mysqlSettings(server: DatabaseServer, queryTimeoutMs: number): Knex.Con
 }
 
 /** JSON comes as its text, as from the other databases; who reads it parses it. */
-const textJson = (oid: number, format: 'text' | 'binary') =>
-  oid === JSON_OID || oid === JSONB_OID ? (text: string) => text : types.getTypeParser(oid, format)
+function textJson(): GetTypeParser {
+  // Loaded here, for a program on MySQL needs no driver of PostgreSQL.
+  const { types } = createRequire(import.meta.url)('pg') as {
+    types: { getTypeParser: GetTypeParser }
+  }
+  return (oid, format) =>
+    oid === JSON_OID || oid === JSONB_OID ? (text) => text : types.getTypeParser(oid, format)
+}
 
 function postgresSettings(server: DatabaseServer, queryTimeoutMs: number): Knex.Config {
   const { host, port, user, password, database, tls } = server
@@ -147,7 +151,7 @@ function postgresSettings(server: DatabaseServer, queryTimeoutMs: number): Knex.
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: IDLE_TIMEOUT_MS,
-      types: { getTypeParser: textJson },
+      types: { getTypeParser: textJson() },
       ssl: tls
         ? {
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),

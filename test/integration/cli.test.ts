@@ -250,6 +250,7 @@ describe('bad input is one line on stderr, exit 2, and nothing is written', () =
     [['import', 'twice.csv'], 'has column "name" twice'],
     [['import', 'latin1.csv'], 'is not UTF-8 text'],
     [['fly'], `unknown command 'fly'; "product-copy --help" shows what there is`],
+    [['constructor'], `unknown command 'constructor'; "product-copy --help" shows what there is`],
     [['audit', '--fast'], `unknown option '--fast'; "product-copy audit --help" shows`],
     [['dead-letters', 'fly'], `unknown command 'fly'; "product-copy dead-letters --help" shows`],
     [['dead-letters', 'show'], `argument 'id'; "product-copy dead-letters show --help" shows`],

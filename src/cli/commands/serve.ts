@@ -1,3 +1,4 @@
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { badInput, quoted } from '../../errors.ts'
 import { DATA_PATH, PARTIES, type Party } from '../../parties.ts'
@@ -29,6 +30,7 @@ export function addServe(program: Command, run: Run) {
 }
 
 async function serve({ only, json }: Options): Promise<ExitCode> {
+  keepHeapSmall()
   const config = readConfig()
   const parties = readParties(only, config)
   // Before anything is begun: what is not yet connected may take long to give up.
@@ -52,6 +54,17 @@ async function serve({ only, json }: Options): Promise<ExitCode> {
     if (!signal.aborted) throw error
   }
   return EXIT.done
+}
+
+/**
+ * V8 lets a heap that may have 2 GiB or more grow to four times what is in use, and others to twice as much, before
+ * it collects its garbage (`MemoryController::MaxGrowingFactor`). A consumer of a million products had 305 MiB
+ * by that, and has 267 with three and a half times, at the same speed.
+ */
+function keepHeapSmall(): void {
+  if (getHeapStatistics().heap_size_limit >= 2 ** 31) {
+    setFlagsFromString('--heap-growing-percent=200')
+  }
 }
 
 /** @throws ProductCopyError `bad-input` */
