@@ -91,7 +91,8 @@ async function subscribe(
     logger,
   })
   // Calls that wait for a message last 5 s, which is what the proxy makes of less. A process that ends
-  // earlier loses nothing: the proxy gives their messages to others when the connection is closed.
+  // earlier loses nothing: the proxy takes a message that it has given to such a call back after a second,
+  // but gives it to the next such call then, so that it may be 5 s late, with an attempt used up by each.
   void receiving.ended.then(() => shutDown(client))
   return { stop: () => receiving.stop() }
 }
