@@ -16,7 +16,7 @@ export const sourceProduct = (n: number) => ({
 })
 
 /** As long as the ids that we give out. */
-const FIRST_ID = 4_000_000_000_000_000_000n
+const FIRST_ID = 100_000_000_000_000_000n
 
 /** What copying the source into the targets makes of so many source products, one target after the other. */
 export function copiedProduct(n: number): Item {

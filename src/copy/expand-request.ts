@@ -41,16 +41,16 @@ export async function requestsToExpand(
   after: string,
   limit: number,
 ): Promise<RequestToExpand[]> {
-  const pending = knex('copy_chunk')
-    .whereRaw('copy_chunk.request_id = copy_request.id')
-    .whereNull('copy_chunk.completed_at')
-    .sum('copy_chunk.items')
+  const pending = knex.raw(
+    `(select sum(items) from copy_chunk
+       where copy_chunk.request_id = copy_request.id and copy_chunk.completed_at is null) as pending`,
+  )
   const rows = await knex('copy_request')
     .whereNull('expanded_at')
     .where('id', '>', after)
     .orderBy('id')
     .limit(limit)
-    .select<{ id: string; pending: string | null }[]>('id', pending.as('pending'))
+    .select<{ id: string; pending: string | null }[]>('id', pending)
   return rows.map((row) => ({ id: row.id, pending: Number(row.pending) }))
 }
 

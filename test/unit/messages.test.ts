@@ -146,8 +146,14 @@ describe('is not readable', () => {
       JSON.stringify({ ...chunk, version: 3, packed: list }),
       'its packed items cannot be unpacked',
     ]),
-    [JSON.stringify({ ...chunk, version: 3, packed: packed('{"a":[]}') }), '/items must NOT have fewer than 1'],
-    [JSON.stringify({ ...chunk, version: 2, packed: packed('[]') }), '/items must NOT have fewer than 1'],
+    [
+      JSON.stringify({ ...chunk, version: 3, packed: packed('{"a":[]}') }),
+      '/items must NOT have fewer than 1',
+    ],
+    [
+      JSON.stringify({ ...chunk, version: 2, packed: packed('[]') }),
+      '/items must NOT have fewer than 1',
+    ],
     [JSON.stringify({ ...chunk, items: [] }), '/items'],
     [JSON.stringify({ ...chunk, items: new Array(MAX_CHUNK_SIZE + 1).fill({}) }), '/items'],
     [JSON.stringify({ ...chunk, items: [7] }), '/items/0'],
