@@ -42,7 +42,7 @@ export async function requestsToExpand(
   limit: number,
 ): Promise<RequestToExpand[]> {
   const pending = knex.raw(
-    `(select sum(items) from copy_chunk
+    `(select sum(copy_chunk.items) from copy_chunk
        where copy_chunk.request_id = copy_request.id and copy_chunk.completed_at is null) as pending`,
   )
   const rows = await knex('copy_request')
