@@ -87,7 +87,7 @@ export async function workForPgBoss(
       { batchSize, pollingIntervalSeconds: POLL_S },
       async (jobs) => {
         for (const { data } of jobs) await handle(data)
-        // Or it waits for the rest of the interval, whatever is there: measured, half of its rate.
+        // Or it waits for the rest of the interval: 16,000 products a second with jobs of 500, not 43,000 to 50,000.
         boss.notifyWorker(id)
       },
     )
