@@ -19,6 +19,9 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Thrown within a transaction: a key or an id was taken in between, and it cannot go on. */
+export class Taken extends Error {}
+
 /** A row of product_unique that is found by its key. */
 export interface KeyOwner extends ProductKey {
   id: string
@@ -86,10 +89,11 @@ export interface Dialect {
    * Inserts the keys in the order given. Waits for other transactions that hold one of them.
    * @returns the ids of the rows that were not inserted. Some of them have a key or an id that another
    *   product has; where one row fails all, all of them are there.
+   * @throws Taken when a key or an id was taken meanwhile, and that is not told in this transaction any more
    */
   insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]>
-  /** @returns false when another product has one of the ids: the transaction must be rolled back */
-  insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean>
+  /** @throws Taken when another product has one of the ids */
+  insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<void>
   /**
    * Inserts a row. Waits for another transaction that inserts the same.
    * @returns false when a unique key of it is taken: nothing is inserted then, and the transaction goes on

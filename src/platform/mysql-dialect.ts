@@ -1,14 +1,15 @@
 import type { Knex } from 'knex'
 import { escape, raw } from 'mysql2'
-import type {
-  ChunkResult,
-  Dialect,
-  KeyClaim,
-  KeyOwner,
-  NewProductRow,
-  NewResultRow,
-  Transaction,
-  User,
+import {
+  Taken,
+  type ChunkResult,
+  type Dialect,
+  type KeyClaim,
+  type KeyOwner,
+  type NewProductRow,
+  type NewResultRow,
+  type Transaction,
+  type User,
 } from '../database.ts'
 import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
@@ -55,25 +56,36 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
 
 /** All or none: one duplicate undoes the whole statement. */
 async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]> {
+  const by = [user.id, user.name].map(literal).join()
   const inserted = await insertRows(
     trx,
     'insert into product_unique (id, name, model, user_id, user_name) values ?',
-    claims.map(({ id, key }) => [id, key.name, key.model, user.id, user.name]),
+    claims.map(({ id, key }) => rowOf(literal(id), literal(key.name), literal(key.model), by)),
   )
   return inserted ? [] : claims.map(({ id }) => id)
 }
 
-function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<boolean> {
-  return insertRows(
+async function insertProducts(trx: Transaction, rows: NewProductRow[], user: User): Promise<void> {
+  const by = [user.id, user.name].map(literal).join()
+  const inserted = await insertRows(
     trx,
     `insert into product
        (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
      values ?`,
-    rows.map(({ id, brandId, product }) => {
-      const { name, model, price, attributes, sourceProductId } = product
-      return [id, brandId, name, model, price, attributes, sourceProductId, user.id, user.name]
-    }),
+    rows.map(({ id, brandId, product }) =>
+      rowOf(
+        literal(id),
+        literal(brandId),
+        literal(product.name),
+        literal(product.model),
+        literal(product.price),
+        literal(product.attributes),
+        literal(product.sourceProductId),
+        by,
+      ),
+    ),
   )
+  if (!inserted) throw new Taken()
 }
 
 type Value = string | number | bigint | null | ReturnType<typeof raw>
@@ -84,14 +96,12 @@ const TO_ESCAPE = /[\p{Cc}'\\]/u
 const literal = (value: Value): string =>
   typeof value === 'string' && !TO_ESCAPE.test(value) ? `'${value}'` : escape(value)
 
-/**
- * As text, for knex and mysql2 would go through each value, and hold them all until the database answers.
- * Each row is joined by itself: a text that is put together of thousands of unjoined ones costs twice as much.
- */
-const insertRows = (trx: Transaction, sql: string, rows: Value[][]): Promise<boolean> => {
-  const texts = rows.map((row) => `(${row.map(literal).join(',')})`)
-  return unlessTaken(trx.raw(sql, [verbatim(texts.join(','))]))
-}
+/** Joined by itself: a text that is put together of thousands of unjoined ones costs twice as much. */
+const rowOf = (...literals: string[]): string => `(${literals.join()})`
+
+/** As text, for knex and mysql2 would go through each value, and hold them all until the database answers. */
+const insertRows = (trx: Transaction, sql: string, rows: string[]): Promise<boolean> =>
+  unlessTaken(trx.raw(sql, [verbatim(rows.join())]))
 
 /** SQL in the place of a value, which mysql2 knows and knex hands on. */
 const verbatim = (sql: string) => raw(sql) as unknown as Knex.RawBinding
@@ -111,9 +121,9 @@ function insertResults(
     `insert into copy_result
        (request_id, chunk_no, content_hash, message_group, body, claimed_until)
      values ?`,
-    results.map(({ request_id, chunk_no, content_hash, message_group, body }) => {
-      return [request_id, chunk_no, content_hash, message_group, body, claim]
-    }),
+    results.map(({ request_id, chunk_no, content_hash, message_group, body }) =>
+      rowOf(...[request_id, chunk_no, content_hash, message_group, body, claim].map(literal)),
+    ),
   )
 }
 

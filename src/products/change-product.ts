@@ -1,9 +1,9 @@
 import { ProductCopyError, quoted } from '../errors.ts'
-import type { Database, Transaction, User } from '../database.ts'
+import { Taken, type Database, type Transaction, type User } from '../database.ts'
 import { findBrands, unknownBrand } from './brands.ts'
 import { findProduct, type Product } from './find-products.ts'
 import { canonicalText, compareKeys, keyText, productKey, type ProductKey } from './product-key.ts'
-import { claimKeys, findOwners, releaseKey, Taken, untilSettled } from './product-unique.ts'
+import { claimKeys, findOwners, releaseKey, untilSettled } from './product-unique.ts'
 import { isId, readProduct, storedKey } from './read-product.ts'
 
 /** What is to be different, as somebody gave it. Attributes are replaced as a whole. */

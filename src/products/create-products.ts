@@ -1,9 +1,16 @@
 import { quoted } from '../errors.ts'
-import type { Database, NewId, NewProductRow, Transaction, User } from '../database.ts'
+import {
+  Taken,
+  type Database,
+  type NewId,
+  type NewProductRow,
+  type Transaction,
+  type User,
+} from '../database.ts'
 import type { DuplicatePolicy, Outcome } from '../messages.ts'
 import type { Brands } from './brands.ts'
 import { canonicalText, compareKeys, keyText } from './product-key.ts'
-import { claimKeys, findOwners, Taken, untilSettled } from './product-unique.ts'
+import { claimKeys, findOwners, untilSettled } from './product-unique.ts'
 import { userProblem, type ReadProduct, type Unreadable } from './read-product.ts'
 
 export const DUPLICATE_ERROR = 'duplicate products detected, refresh and retry'
@@ -86,7 +93,7 @@ async function create(
   const winners = await claimKeys(database, trx, rows, user)
   if (winners.size > 0 && policy === 'fail') throw new Taken()
   const won = winners.size === 0 ? rows : rows.filter(({ id }) => !winners.has(id))
-  if (won.length > 0 && !(await database.dialect.insertProducts(trx, won, user))) throw new Taken()
+  if (won.length > 0) await database.dialect.insertProducts(trx, won, user)
   return winners.size === 0 ? outcomes : outcomes.map((outcome) => withWinner(outcome, winners))
 }
 
@@ -102,12 +109,17 @@ async function readBatch(batch: Batch, options: CreateOptions): Promise<ReadBatc
   const names = new Set<string>()
   for (const product of products) if (!('reason' in product)) names.add(product.brand)
   const brands = await options.brands(names)
-  const outcomes: (Outcome | undefined)[] = []
+  const brandIds = new Map([...names].map((name) => [name, brands.get(canonicalText(name))?.id]))
+  // Of its length from the start: filled in the order of the keys, it would become a map of indexes.
+  const outcomes = new Array<Outcome | undefined>(products.length).fill(undefined)
   const candidates: Candidate[] = []
   for (const [index, product] of products.entries()) {
-    const brand = 'reason' in product ? undefined : brands.get(canonicalText(product.brand))
-    if ('reason' in product) outcomes[index] = { outcome: 'rejected', reason: product.reason }
-    else if (brand) candidates.push({ index, product, brandId: brand.id })
+    if ('reason' in product) {
+      outcomes[index] = { outcome: 'rejected', reason: product.reason }
+      continue
+    }
+    const brandId = brandIds.get(product.brand)
+    if (brandId !== undefined) candidates.push({ index, product, brandId })
     else {
       outcomes[index] = { outcome: 'rejected', reason: `unknown brand ${quoted(product.brand)}` }
     }

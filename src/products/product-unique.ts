@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import type { Database, KeyClaim, Transaction, User } from '../database.ts'
+import { Taken, type Database, type KeyClaim, type Transaction, type User } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
 import { compareKeys, keyText, type ProductKey } from './product-key.ts'
 
@@ -17,9 +17,6 @@ import { compareKeys, keyText, type ProductKey } from './product-key.ts'
 const MAX_ROUNDS = 20
 /** The pause before the next round grows, or many writers of the same products keep each other losing. */
 const PAUSE_MS = { first: 5, longest: 200 }
-
-/** Thrown within a transaction: a key or an id was taken in between, and it cannot go on. */
-export class Taken extends Error {}
 
 /**
  * Runs work that claims keys, again from its start when it throws `Taken`; its rounds count from 1.
@@ -56,7 +53,7 @@ export async function findOwners(
  * writer has in hand are waited for.
  *
  * @returns the winners' ids, by the ids of the products that did not get their key
- * @throws Taken when a winner was deleted again meanwhile, or an id is in use
+ * @throws Taken when a winner was deleted again or a key claimed meanwhile, or an id is in use
  */
 export async function claimKeys(
   database: Database,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import type { Database, NewId } from '../../src/database.ts'
+import type { Database, Dialect, NewId } from '../../src/database.ts'
 import { MAX_CHUNK_SIZE } from '../../src/messages.ts'
 import { audit } from '../../src/products/audit.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
@@ -54,6 +54,46 @@ export function creationTests(fixture: TestDatabase): void {
         expect(second[0]).toEqual({ outcome: 'existing', id: idsOf(first)[0] })
         expect(second[1]).toMatchObject({ outcome: 'created' })
         expect(await liveCount()).toBe(2)
+      })
+
+      test('keeps control characters in attributes, and what is not given apart from what is empty', async () => {
+        const attributes = { note: '\u0001\u0002', '\u0002': '' }
+        const given = [item('A', { attributes }), item('B', { price: null }), item('C')]
+        await create(database, newId, given)
+        const products = await database
+          .knex('product')
+          .orderBy('name')
+          .select<Record<string, unknown>[]>('name', 'price', 'attributes', 'source_product_id')
+        expect(JSON.parse(products[0]!['attributes'] as string)).toEqual(attributes)
+        expect(products.map(({ name, price }) => [name, price])).toEqual([
+          ['A', '9.90'],
+          ['B', null],
+          ['C', '9.90'],
+        ])
+        expect(products.map((product) => product['source_product_id'])).toEqual([null, null, null])
+      })
+
+      test('what is there already is found by the insert, and without an error', async () => {
+        const thrown: unknown[] = []
+        const insertKeys: Dialect['insertKeys'] = (...given) =>
+          database.dialect.insertKeys(...given).catch((error: unknown) => {
+            thrown.push(error)
+            throw error
+          })
+        const watched = { ...database, dialect: { ...database.dialect, insertKeys } }
+        await create(watched, newId, [item('B'), item('D')])
+        const outcomes = await create(
+          watched,
+          newId,
+          ['A', 'B', 'C', 'D'].map((name) => item(name)),
+        )
+        expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+          'created',
+          'existing',
+          'created',
+          'existing',
+        ])
+        expect(thrown).toEqual([])
       })
 
       test('an item that repeats an earlier one of its batch gets its id', async () => {
