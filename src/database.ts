@@ -89,7 +89,7 @@ export interface Dialect {
    * Inserts the keys in the order given. Waits for other transactions that hold one of them.
    * @returns the ids of the rows that were not inserted. Some of them have a key or an id that another
    *   product has; where one row fails all, all of them are there.
-   * @throws Taken when a key or an id was taken meanwhile, and that is not told in this transaction any more
+   * @throws Taken when an id is in use, where that ends the transaction
    */
   insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Promise<string[]>
   /** @throws Taken when another product has one of the ids */

@@ -53,7 +53,7 @@ export async function findOwners(
  * writer has in hand are waited for.
  *
  * @returns the winners' ids, by the ids of the products that did not get their key
- * @throws Taken when a winner was deleted again or a key claimed meanwhile, or an id is in use
+ * @throws Taken when a winner was deleted again meanwhile, or an id is in use
  */
 export async function claimKeys(
   database: Database,

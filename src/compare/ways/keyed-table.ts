@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Database, Transaction } from '../../database.ts'
 import type { Item } from '../../messages.ts'
 import { keyText, type ProductKey } from '../../products/product-key.ts'
+import { column, VALUES } from '../../platform/postgres-columns.ts'
 import { readProduct, type ReadProduct } from '../../products/read-product.ts'
 import type { Answer, Site } from '../way.ts'
 
@@ -101,13 +102,14 @@ export function insertRows(
   if (database.dialect.name === 'mysql') {
     return connection.raw(`${into} values ? ${end}`, [values as unknown as Knex.RawBinding])
   }
-  // As the project's own rows travel: one JSON text is the fastest form.
+  // As the project's own rows travel.
+  const columns = values[0]!.map((_, at) => column(values, (row) => row[at]!))
   return connection.raw(
     `${into}
-     select (v->>0)::bigint, (v->>1)::bigint, v->>2, v->>3, (v->>4)::numeric, (v->>5)::jsonb,
-            (v->>6)::bigint, v->>7, v->>8, v->>9, v->>10
-       from json_array_elements(?::text::json) as v ${end}`,
-    [JSON.stringify(values)],
+     select id::bigint, brand_id::bigint, name, model, price::numeric, attributes::jsonb,
+            source_product_id::bigint, user_id, user_name, name_key, model_key
+       from unnest(${columns.map(() => VALUES).join()}) as v (${COLUMNS}) ${end}`,
+    columns,
   )
 }
 
