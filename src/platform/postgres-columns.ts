@@ -7,7 +7,10 @@
 const BETWEEN = '\u0001'
 const NULL = '\u0002'
 
-/** A column's values, none of which may have a control character. */
+/**
+ * A column's values. None may have a control character; a single one may not be empty, for `string_to_array`
+ * makes an empty list of it.
+ */
 export const column = <T>(rows: T[], value: (row: T) => string | null): string =>
   rows.map((row) => value(row) ?? NULL).join(BETWEEN)
 

@@ -1,8 +1,8 @@
 import type { Knex } from 'knex'
 import type { Database, Transaction } from '../../database.ts'
 import type { Item } from '../../messages.ts'
-import { keyText, type ProductKey } from '../../products/product-key.ts'
 import { column, VALUES } from '../../platform/postgres-columns.ts'
+import { keyText, type ProductKey } from '../../products/product-key.ts'
 import { readProduct, type ReadProduct } from '../../products/read-product.ts'
 import type { Answer, Site } from '../way.ts'
 
