@@ -5,7 +5,7 @@ import { copyRequestStatus } from '../src/copy/request-status.ts'
 import type { Database, NewId } from '../src/database.ts'
 import { ensureBrands } from '../src/products/brands.ts'
 import { createProducts } from '../src/products/create-products.ts'
-import { readProduct } from '../src/products/read-product.ts'
+import { readProducts } from '../src/products/read-product.ts'
 import { type Range, SOURCE, sourceProduct, TARGETS, USER, WARM_UP } from './catalogue.ts'
 import type { Pass, Place } from './way.ts'
 
@@ -43,7 +43,7 @@ export async function fillSource(
     const items = Array.from({ length }, (_, i) => ({ brand, ...sourceProduct(start + i) }))
     await createProducts(
       database,
-      { products: items.map(readProduct), policy: 'fail', user: USER },
+      { products: readProducts(items), policy: 'fail', user: USER },
       { newId, brands: () => Promise.resolve(brands) },
     )
   }

@@ -1,6 +1,6 @@
 import { findBrands, type Brands } from '../src/products/brands.ts'
 import { createProducts } from '../src/products/create-products.ts'
-import { readProduct } from '../src/products/read-product.ts'
+import { readProducts } from '../src/products/read-product.ts'
 import type { Database, NewId } from '../src/database.ts'
 import type { Item } from '../src/messages.ts'
 import { batchesOf, type Range, TARGETS, USER } from './catalogue.ts'
@@ -38,7 +38,7 @@ export async function createJobHandler(
   return async ({ items }) => {
     const outcomes = await createProducts(
       database,
-      { products: items.map(readProduct), policy: 'return-existing', user: USER },
+      { products: readProducts(items), policy: 'return-existing', user: USER },
       { newId, brands: () => Promise.resolve(brands) },
     )
     return outcomes.filter(({ outcome }) => outcome === 'created').length

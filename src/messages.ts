@@ -12,10 +12,11 @@
  * - callback topic: where results are published for the mall and anyone else who listens
  */
 import { hash } from 'node:crypto'
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv } from 'ajv'
 import { Type, type Static } from 'typebox'
-import { ProductCopyError, quoted } from './errors.ts'
-import { columnsOf, isLong, pack, unpack } from './packing.ts'
+import { readCopies } from './copies.ts'
+import { columnsOf, isLong, pack, rowsOf, unpack } from './packing.ts'
+import { readMessage, type MessageKind } from './read-message.ts'
 
 /** Chunks for the product-copy consumers; ordered by message group, which is the shard. */
 export const PRODUCT_COPY = 'PRODUCT_COPY'
@@ -105,12 +106,24 @@ export function countOutcomes(outcomes: Outcome[]): OutcomeCounts {
 }
 
 const ajv = new Ajv()
-const isChunk = ajv.compile<ChunkMessage>(ChunkMessageSchema)
-const isResult = ajv.compile<ResultMessage>(ResultMessageSchema)
+
+const CHUNK: MessageKind<ChunkMessage> = {
+  type: 'product-copy',
+  list: 'items',
+  isMessage: ajv.compile<ChunkMessage>(ChunkMessageSchema),
+  maxLength: MAX_CHUNK_SIZE,
+  unpacked: { 2: rowsOf, 3: rowsOf, 4: readCopies },
+}
+const RESULT: MessageKind<ResultMessage> = {
+  type: 'product-copy-result',
+  list: 'outcomes',
+  isMessage: ajv.compile<ResultMessage>(ResultMessageSchema),
+  maxLength: MAX_CHUNK_SIZE,
+  unpacked: { 2: rowsOf, 3: rowsOf },
+}
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
-export const parseChunkMessage = (body: string): ChunkMessage =>
-  parse(body, 'product-copy', 'items', isChunk).message
+export const parseChunkMessage = (body: string): ChunkMessage => readMessage(body, CHUNK).message
 
 /**
  * @returns the message, and its packed list where it came with one
@@ -118,24 +131,23 @@ export const parseChunkMessage = (body: string): ChunkMessage =>
  */
 export const parseResultMessage = (
   body: string,
-): { message: ResultMessage; packed: string | undefined } =>
-  parse(body, 'product-copy-result', 'outcomes', isResult)
+): { message: ResultMessage; packed: string | undefined } => readMessage(body, RESULT)
 
-/** Writes a chunk's message. @param columns of its items, where the caller has them */
-export const chunkBody = (
-  { items, ...head }: ChunkMessage,
-  columns: string = columnsOf(items),
-): string => write(head, { items }, columns)
+/**
+ * Writes a chunk's message. A long one travels packed, with each source product once, in version 4.
+ * @param copies of at most MAX_CHUNK_SIZE items, by `writeCopies`
+ */
+export function chunkBody(head: Omit<ChunkMessage, 'items'>, copies: string): string {
+  if (isLong(copies)) return JSON.stringify({ ...head, version: 4, packed: pack(copies) })
+  return JSON.stringify({ ...head, items: readCopies(JSON.parse(copies), MAX_CHUNK_SIZE) })
+}
 
-/** Writes a result's message. */
-export const resultBody = ({ outcomes, ...head }: ResultMessage): string =>
-  write(head, { outcomes }, columnsOf(outcomes))
-
-/** A long list travels packed, by columns, in a message of version 3. */
-const write = (head: object, list: object, columns: string): string =>
-  JSON.stringify(
-    isLong(columns) ? { ...head, version: 3, packed: pack(columns) } : { ...head, ...list },
-  )
+/** Writes a result's message. A long one travels packed, by columns, in version 3. */
+export function resultBody({ outcomes, ...head }: ResultMessage): string {
+  const columns = columnsOf(outcomes)
+  if (isLong(columns)) return JSON.stringify({ ...head, version: 3, packed: pack(columns) })
+  return JSON.stringify({ ...head, outcomes })
+}
 
 /** A result's outcomes as they are kept with its chunk. @param packed as they came in the message */
 export const writeOutcomes = (outcomes: Outcome[], packed: string | undefined): string =>
@@ -143,7 +155,7 @@ export const writeOutcomes = (outcomes: Outcome[], packed: string | undefined): 
 
 /** Reads what `writeOutcomes` wrote. */
 export const readOutcomes = (text: string): Outcome[] =>
-  (text.startsWith('[') ? JSON.parse(text) : unpack(text, MAX_CHUNK_SIZE)) as Outcome[]
+  (text.startsWith('[') ? JSON.parse(text) : rowsOf(unpack(text), MAX_CHUNK_SIZE)) as Outcome[]
 
 /** SHA-256 of a message's body: tells whether two messages under one name carry the same work. */
 export const bodyHash = (body: string): string => hash('sha256', body)
@@ -173,57 +185,3 @@ export function resultMessage(
     outcomes,
   }
 }
-
-function parse<M>(
-  body: string,
-  type: string,
-  list: 'items' | 'outcomes',
-  isMessage: ValidateFunction<M>,
-): { message: M; packed: string | undefined } {
-  const given = parseJson(body)
-  const packed = isPacked(given) ? given : undefined
-  const value = packed ? unpacked(packed, list) : given
-  if (isMessage(value)) return { message: value, packed: packed?.packed }
-  const { type: givenType, version } = (value ?? {}) as { type?: unknown; version?: unknown }
-  if (givenType !== type) {
-    throw unreadable(`its type is ${quoted(givenType)}, not "${type}"`)
-  }
-  if (isPackedVersion(version)) {
-    throw unreadable(`its version is ${version}, and its packed ${list} are missing`)
-  }
-  if (version !== 1) {
-    throw unreadable(`its version is ${quoted(version)}; this program reads versions 1, 2 and 3`)
-  }
-  const [first] = isMessage.errors ?? []
-  throw unreadable(`${first?.instancePath || 'the message'} ${first?.message ?? 'is not valid'}`)
-}
-
-/** Those with a packed list: as it is, as earlier programs wrote it, and by columns. */
-const isPackedVersion = (version: unknown): version is 2 | 3 => version === 2 || version === 3
-
-type Packed = Record<string, unknown> & { packed: string }
-
-const isPacked = (value: unknown): value is Packed => {
-  const { version, packed } = (value ?? {}) as { version?: unknown; packed?: unknown }
-  return isPackedVersion(version) && typeof packed === 'string'
-}
-
-/** @returns the message as version 1 has it */
-function unpacked({ packed, ...head }: Packed, list: 'items' | 'outcomes'): unknown {
-  try {
-    return { ...head, version: 1, [list]: unpack(packed, MAX_CHUNK_SIZE) }
-  } catch (cause) {
-    throw unreadable(`its packed ${list} cannot be unpacked`, cause)
-  }
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch (cause) {
-    throw unreadable(`it is not JSON: ${quoted(body)}`, cause)
-  }
-}
-
-const unreadable = (reason: string, cause?: unknown) =>
-  new ProductCopyError('unreadable-message', `unreadable message: ${reason}`, { cause })

@@ -1,6 +1,6 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 
-/** Length of a list's columns from which on it is packed. What is shorter stays easy to read. */
+/** Length of a list's JSON from which on it is packed. What is shorter stays easy to read. */
 const PACKED_FROM = 2048
 /**
  * Three times what our largest chunk or result has. A statement that inserts such a list, with a backslash
@@ -34,7 +34,13 @@ export function columnsOf(list: object[]): string {
   return JSON.stringify(Object.fromEntries(columns))
 }
 
-function rowsOf(columns: Record<string, unknown[]>, maxLength: number): Fields[] {
+/**
+ * Reads what `columnsOf` wrote, or a list as it is.
+ * @throws when these are no columns, or they are too long
+ */
+export function rowsOf(value: unknown, maxLength: number): unknown {
+  if (Array.isArray(value)) return value
+  const columns = value as Record<string, unknown[]>
   const names = Object.keys(columns)
   const values = Object.values(columns)
   const { length } = values[0]!
@@ -58,21 +64,21 @@ function rowsOf(columns: Record<string, unknown[]>, maxLength: number): Fields[]
   return list
 }
 
-export const isLong = (columns: string): boolean => columns.length >= PACKED_FROM
+export const isLong = (json: string): boolean => json.length >= PACKED_FROM
 
-/** @returns columns as zlib data (RFC 1950) in base64 */
-export const pack = (columns: string): string =>
-  deflateSync(columns, { level: LEVEL, chunkSize: TURN_BYTES }).toString('base64')
+/** @returns JSON as zlib data (RFC 1950) in base64 */
+export const pack = (json: string): string =>
+  deflateSync(json, { level: LEVEL, chunkSize: TURN_BYTES }).toString('base64')
 
 /**
- * Reads packed columns, or a packed list as it is.
+ * @returns what was packed, from its JSON
  * @throws when this is nothing packed, or too large
  */
-export function unpack(packed: string, maxLength: number): unknown {
+export function unpack(packed: string): unknown {
   const data = Buffer.from(packed, 'base64')
   // What else is in it Node.js passes over, and others would not.
   if (data.toString('base64') !== packed) throw new Error('this is not base64')
-  const json = inflateSync(data, { maxOutputLength: MAX_BYTES, chunkSize: TURN_BYTES })
-  const value: unknown = JSON.parse(json.toString())
-  return Array.isArray(value) ? value : rowsOf(value as Record<string, unknown[]>, maxLength)
+  return JSON.parse(
+    inflateSync(data, { maxOutputLength: MAX_BYTES, chunkSize: TURN_BYTES }).toString(),
+  )
 }

@@ -1,18 +1,22 @@
-import { bodyHash, chunkBody, type ChunkMessage, type Item } from '../messages.ts'
-import { columnsOf } from '../packing.ts'
-import type { RequestRow } from './request-status.ts'
-import { nameFiller } from './name-template.ts'
+import { writeCopies, writeProducts, type Copies } from '../copies.ts'
+import { bodyHash, chunkBody } from '../messages.ts'
 import { messageGroup } from '../products/message-group.ts'
 import { productKey, shardOf } from '../products/product-key.ts'
-import type { SourceProduct } from './source-products.ts'
+import { slices, slicesWithin } from '../slices.ts'
+import { nameFiller } from './name-template.ts'
+import type { RequestRow } from './request-status.ts'
 
-/** RocketMQ takes 4 MiB; half of it, before it is packed, is as fast, and kinder to everybody's memory. */
+/**
+ * Of a chunk's items with the texts of their products, which the consumer has to hold and to give to the database,
+ * though in the message each product stands once.
+ */
 const MAX_ITEMS_BYTES = 2 * 1024 * 1024
 
+/** Some items of a page, by their numbers. */
 export interface Chunk {
-  /** The message group of its shard. */
+  /** The message group of their shard. */
   group: string
-  items: Item[]
+  items: number[]
 }
 
 export interface ChunkSettings {
@@ -21,46 +25,29 @@ export interface ChunkSettings {
   shards: number
 }
 
-/** The items of a page of source products: each one for each target brand. */
-export function expandItems(
-  products: SourceProduct[],
-  targetBrands: string[],
-  nameTemplate: string,
-): Item[] {
-  const fill = nameFiller(nameTemplate)
-  return products.flatMap((product) =>
-    targetBrands.map((brand) => ({
-      brand,
-      name: fill(brand, product.name),
-      model: product.model,
-      price: product.price,
-      attributes: product.attributes,
-      sourceProductId: product.id,
-    })),
-  )
+/**
+ * Sorts the items of a page into the shards of their product keys and cuts each shard into chunks of
+ * about equal size: 501 items are 251 and 250 of them, not 500 and a chunk of one.
+ */
+export function cutChunks(page: Copies, { chunkSize, shards }: ChunkSettings): Chunk[] {
+  return sortIntoShards(page, shards).flatMap((items, shard) => {
+    const group = messageGroup(shard, shards)
+    const size = Math.ceil(items.length / Math.ceil(items.length / chunkSize))
+    return [...slices(items, size)].map((some) => ({ group, items: some }))
+  })
 }
 
-/**
- * Sorts items into the shards of their product keys and cuts each shard into chunks of about equal
- * size: 501 items are 251 and 250 of them, not 500 and a chunk of one.
- */
-export function cutChunks(items: Item[], settings: ChunkSettings): Chunk[] {
-  const shards = new Map<number, Item[]>()
-  for (const item of items) {
-    const shard = shardOf(productKey(String(item.name), String(item.model)), settings.shards)
-    const list = shards.get(shard)
-    if (list) list.push(item)
-    else shards.set(shard, [item])
-  }
-  return [...shards].flatMap(([shard, list]) => {
-    const group = messageGroup(shard, settings.shards)
-    const size = Math.ceil(list.length / Math.ceil(list.length / settings.chunkSize))
-    const chunks: Chunk[] = []
-    for (let start = 0; start < list.length; start += size) {
-      chunks.push({ group, items: list.slice(start, start + size) })
+function sortIntoShards({ products, brands, nameTemplate }: Copies, shards: number): number[][] {
+  const fill = nameFiller(nameTemplate)
+  const sorted = Array.from({ length: shards }, (): number[] => [])
+  let item = 0
+  // A table of another program's making may hold NULL: that is for the consumer to reject.
+  for (const { name, model } of products) {
+    for (const brand of brands) {
+      sorted[shardOf(productKey(fill(brand, name), String(model)), shards)]!.push(item++)
     }
-    return chunks
-  })
+  }
+  return sorted
 }
 
 /** A row of copy_chunk as it is recorded. */
@@ -73,39 +60,41 @@ export interface ChunkRow {
   items: number
 }
 
-/** Makes rows of chunks, numbered from `firstNo`. A chunk too large for a message becomes several. */
-export function chunkRows(request: RequestRow, chunks: Chunk[], firstNo: number): ChunkRow[] {
+/** Makes rows of a page's chunks, numbered from `firstNo`. A chunk with too large items becomes several. */
+export function chunkRows(
+  request: RequestRow,
+  page: Copies,
+  chunks: Chunk[],
+  firstNo: number,
+): ChunkRow[] {
+  const texts = writeProducts(page.products)
+  const bytes = texts.map((text) => Buffer.byteLength(text))
+  const bytesOf = (item: number) => bytes[Math.floor(item / page.brands.length)]!
   const rows: ChunkRow[] = []
-  const waiting = [...chunks].reverse()
-  for (let chunk = waiting.pop(); chunk; chunk = waiting.pop()) {
-    const { group, items } = chunk
-    const chunkNo = firstNo + rows.length
-    const columns = columnsOf(items)
-    if (items.length > 1 && Buffer.byteLength(columns) > MAX_ITEMS_BYTES) {
-      const middle = Math.ceil(items.length / 2)
-      waiting.push({ group, items: items.slice(middle) }, { group, items: items.slice(0, middle) })
-      continue
+  for (const { group, items } of chunks) {
+    const max = { count: items.length, bytes: MAX_ITEMS_BYTES }
+    for (const some of slicesWithin(items, bytesOf, max)) {
+      const chunkNo = firstNo + rows.length
+      const body = chunkBody(head(request, chunkNo), writeCopies(page, texts, some))
+      rows.push({
+        request_id: request.id,
+        chunk_no: chunkNo,
+        message_group: group,
+        body,
+        content_hash: bodyHash(body),
+        items: some.length,
+      })
     }
-    const body = chunkBody(chunkMessage(request, chunkNo, items), columns)
-    rows.push({
-      request_id: request.id,
-      chunk_no: chunkNo,
-      message_group: group,
-      body,
-      content_hash: bodyHash(body),
-      items: items.length,
-    })
   }
   return rows
 }
 
-const chunkMessage = (request: RequestRow, chunkNo: number, items: Item[]): ChunkMessage => ({
-  type: 'product-copy',
-  version: 1,
+const head = (request: RequestRow, chunkNo: number) => ({
+  type: 'product-copy' as const,
+  version: 1 as const,
   requestId: request.id,
   chunkNo,
   policy: request.policy,
   userId: request.user_id,
   userName: request.user_name,
-  items,
 })

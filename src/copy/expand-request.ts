@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 import { slicesWithin } from '../slices.ts'
-import { chunkRows, cutChunks, expandItems, type ChunkSettings } from './chunks.ts'
+import { chunkRows, cutChunks, type ChunkSettings } from './chunks.ts'
 import { claimEnd, type OutboxRow } from './outbox.ts'
 import { completeRequest, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
@@ -75,28 +75,29 @@ export async function expandPage(
     .whereNull('expanded_at')
     .first<RequestRow | undefined>()
   if (!request) return []
-  const targetBrands = JSON.parse(request.target_brands) as string[]
+  const brands = JSON.parse(request.target_brands) as string[]
   const full = pageItems(settings)
   const size = request.chunks > 0 ? full : Math.max(full * FIRST_PAGE, PAGE_ITEMS.min)
-  const limit = Math.max(1, Math.floor(size / targetBrands.length))
+  const limit = Math.max(1, Math.floor(size / brands.length))
   // Read outside of the transaction: the source may be another system, and no lock waits for it.
-  const page = await readSourceProducts(
+  const { products, last } = await readSourceProducts(
     database,
     request.source_brand,
     request.expanded_to_id,
     request.last_source_id,
     limit,
   )
-  const items = expandItems(page.products, targetBrands, request.name_template)
-  const chunks = chunkRows(request, cutChunks(items, settings), request.chunks + 1)
-  const ended = page.products.length < limit
+  const page = { nameTemplate: request.name_template, brands, products }
+  const chunks = chunkRows(request, page, cutChunks(page, settings), request.chunks + 1)
+  const items = products.length * brands.length
+  const ended = products.length < limit
   const claim = { claimed_until: claimEnd(database) }
   const moved = await database.inTransaction(async (trx) => {
     const progress = {
-      expanded_to_id: page.products.at(-1)?.id ?? request.expanded_to_id,
-      last_source_id: page.last,
+      expanded_to_id: products.at(-1)?.id ?? request.expanded_to_id,
+      last_source_id: last,
       chunks: request.chunks + chunks.length,
-      items: String(BigInt(request.items) + BigInt(items.length)),
+      items: String(BigInt(request.items) + BigInt(items)),
       ...(ended ? { expanded_at: database.dialect.now() } : {}),
     }
     // Another job process may have made this very page; then the request stands elsewhere by now.

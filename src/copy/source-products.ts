@@ -1,13 +1,6 @@
+import type { SourceProduct } from '../copies.ts'
 import type { Database } from '../database.ts'
 import { findBrands } from '../products/brands.ts'
-
-export interface SourceProduct {
-  id: string
-  name: string
-  model: string
-  price: string | null
-  attributes: Record<string, unknown>
-}
 
 /**
  * The one place where the mall's side looks into the base system: a brand's live products, by id.

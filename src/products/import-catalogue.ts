@@ -2,7 +2,7 @@ import type { Database, NewId, User } from '../database.ts'
 import { countOutcomes, type Item, type OutcomeCounts } from '../messages.ts'
 import { ensureBrands } from './brands.ts'
 import { createProducts } from './create-products.ts'
-import { readProduct } from './read-product.ts'
+import { readProducts } from './read-product.ts'
 
 /** Products of one transaction. */
 const BATCH_SIZE = 500
@@ -43,7 +43,7 @@ export async function importCatalogue(
     const outcomes = await createProducts(
       database,
       {
-        products: batch.map(({ item }) => readProduct(item)),
+        products: readProducts(batch.map(({ item }) => item)),
         policy: 'return-existing',
         user: options.user,
       },

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 
 /** Canonical (name, model). Two products with equal keys are one product. */
 export interface ProductKey {
@@ -50,10 +50,5 @@ export function compareKeys(a: ProductKey, b: ProductKey): number {
   return 0
 }
 
-/** @returns 0 to `shards` - 1: the first four bytes of the key's SHA-256, big-endian, mod `shards` */
-export function shardOf(key: ProductKey, shards: number): number {
-  const digest = hash('sha256', keyText(key), 'binary')
-  let first = 0
-  for (let byte = 0; byte < 4; byte++) first = first * 256 + digest.charCodeAt(byte)
-  return first % shards
-}
+/** @returns 0 to `shards` - 1: the CRC-32 of the key's text in UTF-8, mod `shards` */
+export const shardOf = (key: ProductKey, shards: number): number => crc32(keyText(key)) % shards

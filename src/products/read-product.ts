@@ -24,28 +24,63 @@ export interface Unreadable {
 }
 
 /** Reads an item from outside. @returns the product, or the reason why it can never be one */
-export function readProduct(item: Item): ReadProduct | Unreadable {
-  const { brand, name, model } = item
+export const readProduct = (item: Item): ReadProduct | Unreadable =>
+  withCommon(item, readCommon(item))
+
+/** Reads items. Those that follow each other and share a product's values, as copies of it do, have them read once. */
+export function readProducts(items: Item[]): (ReadProduct | Unreadable)[] {
+  let last: Item | undefined
+  let common: Common | Unreadable
+  return items.map((item) => {
+    if (last === undefined || !shareCommon(last, item)) common = readCommon(item)
+    last = item
+    return withCommon(item, common)
+  })
+}
+
+/** What the copies of a product have in common. */
+type Common = Omit<ProductFields, 'name'>
+
+const shareCommon = (a: Item, b: Item): boolean =>
+  a.attributes === b.attributes &&
+  a.model === b.model &&
+  a.price === b.price &&
+  a.sourceProductId === b.sourceProductId
+
+function readCommon(item: Item): Common | Unreadable {
+  const { model } = item
   const price = readPrice(item.price)
   const attributes = readAttributes(item.attributes ?? {})
   const sourceProductId = item.sourceProductId ?? null
-  const unreadable =
-    unreadableText('brand', brand, MAX_LENGTH.brand) ??
-    unreadableText('name', name, MAX_LENGTH.name) ??
-    unreadableText('model', model, MAX_LENGTH.model)
+  const unreadable = unreadableText('model', model, MAX_LENGTH.model)
   if (unreadable) return unreadable
   if (price === undefined) return { field: 'price', reason: priceProblem(item.price) }
   if (typeof attributes === 'object') return { field: 'attributes', ...attributes }
   const sourceReason = sourceProblem(sourceProductId)
   if (sourceReason !== undefined) return { field: 'sourceProductId', reason: sourceReason }
   return {
-    key: productKey(name as string, model as string),
-    brand: brand as string,
-    name: name as string,
     model: model as string,
     price,
     attributes,
     sourceProductId: sourceProductId as string | null,
+  }
+}
+
+function withCommon({ brand, name }: Item, common: Common | Unreadable): ReadProduct | Unreadable {
+  const unreadable =
+    unreadableText('brand', brand, MAX_LENGTH.brand) ??
+    unreadableText('name', name, MAX_LENGTH.name)
+  if (unreadable) return unreadable
+  if ('reason' in common) return common
+  const { model, price, attributes, sourceProductId } = common
+  return {
+    key: productKey(name as string, model),
+    brand: brand as string,
+    name: name as string,
+    model,
+    price,
+    attributes,
+    sourceProductId,
   }
 }
 

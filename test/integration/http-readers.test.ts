@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { chunkBody, type Item } from '../../src/messages.ts'
+import { columnsOf, pack } from '../../src/packing.ts'
 import { MAX_READERS } from '../../src/http/routes/copy-requests.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startApi, type Api } from '../support/http.ts'
@@ -35,7 +35,7 @@ beforeEach(async () => {
 
 const HEAD = {
   type: 'product-copy',
-  version: 1,
+  version: 3,
   policy: 'return-existing',
   userId: '1',
   userName: 'Ann',
@@ -46,7 +46,8 @@ async function requestWith({ chunks, items, name }: typeof LARGE): Promise<strin
   const id = await request(fixture, ['Dune'])
   const one = { brand: 'Dune', name, model: 'M', sourceProductId: '1' }
   for (let chunkNo = 1; chunkNo <= chunks; chunkNo++) {
-    const body = chunkBody({ ...HEAD, requestId: id, chunkNo, items: Array<Item>(items).fill(one) })
+    const packed = pack(columnsOf(Array<object>(items).fill(one)))
+    const body = JSON.stringify({ ...HEAD, requestId: id, chunkNo, packed })
     await fixture.database.knex('copy_chunk').insert({
       request_id: id,
       chunk_no: chunkNo,

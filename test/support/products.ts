@@ -4,7 +4,7 @@ import { answerChunks, readArrived, type ArrivedChunk } from '../../src/copy/ans
 import { createProducts, type Batch } from '../../src/products/create-products.ts'
 import type { OutboxRow } from '../../src/copy/outbox.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
-import { readProduct } from '../../src/products/read-product.ts'
+import { readProducts } from '../../src/products/read-product.ts'
 
 export const USER = { id: '7', name: 'Ann' }
 export const BRAND = 'Acme'
@@ -30,7 +30,7 @@ export function create(
 ): Promise<Outcome[]> {
   return createProducts(
     database,
-    { products: items.map(readProduct), policy: 'return-existing', user: USER, ...change },
+    { products: readProducts(items), policy: 'return-existing', user: USER, ...change },
     { newId, brands: (names) => findBrands(database, names) },
   )
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { chunkRows, cutChunks, expandItems } from '../../src/copy/chunks.ts'
+import { chunkRows, cutChunks, type ChunkRow, type ChunkSettings } from '../../src/copy/chunks.ts'
 import type { RequestRow } from '../../src/copy/request-status.ts'
+import type { Copies, SourceProduct } from '../../src/copies.ts'
 import { parseChunkMessage } from '../../src/messages.ts'
 import { messageGroup } from '../../src/products/message-group.ts'
 import { productKey, shardOf } from '../../src/products/product-key.ts'
-import type { SourceProduct } from '../../src/copy/source-products.ts'
 
 const products = (count: number): SourceProduct[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -15,75 +15,94 @@ const products = (count: number): SourceProduct[] =>
     attributes: { i },
   }))
 
-describe('items', () => {
-  test('are each product for each target brand, under the template', () => {
-    const items = expandItems(products(2), ['Aurora', 'Dune'], '{brand} {name}')
-    expect(items.map(({ name }) => name)).toEqual([
+const page = (count: number, brands = ['Aurora'], nameTemplate = '{brand} {name}'): Copies => ({
+  nameTemplate,
+  brands,
+  products: products(count),
+})
+
+const rowsOf = (copies: Copies, settings: ChunkSettings, firstNo = 1): ChunkRow[] => {
+  const request = {
+    id: '77',
+    policy: 'fail',
+    user_id: '1',
+    user_name: 'Ann',
+    name_template: copies.nameTemplate,
+  } as RequestRow
+  return chunkRows(request, copies, cutChunks(copies, settings), firstNo)
+}
+
+const itemsIn = ({ body }: ChunkRow) => parseChunkMessage(body).items
+
+describe('chunks', () => {
+  const settings = { chunkSize: 500, shards: 1 }
+
+  test.each([
+    ['a short one, whose message has its items', 2, 1],
+    ['a long one, whose message has each product once', 60, 4],
+  ])('%s', (_, count, version) => {
+    const rows = rowsOf(page(count, ['Aurora', 'Dune']), settings)
+    expect(rows).toHaveLength(1)
+    expect(JSON.parse(rows[0]!.body)).toMatchObject({ version })
+    const items = itemsIn(rows[0]!)
+    expect(items.slice(0, 4).map(({ name }) => name)).toEqual([
       'Aurora Phone 0',
       'Dune Phone 0',
       'Aurora Phone 1',
       'Dune Phone 1',
     ])
-    expect(items[3]).toEqual({
+    expect(items).toHaveLength(2 * count)
+    expect(items.at(-1)).toEqual({
       brand: 'Dune',
-      name: 'Dune Phone 1',
-      model: 'M-1',
+      name: `Dune Phone ${count - 1}`,
+      model: `M-${count - 1}`,
       price: '1.00',
-      attributes: { i: 1 },
-      sourceProductId: '2',
+      attributes: { i: count - 1 },
+      sourceProductId: String(count),
     })
   })
-})
-
-describe('chunks', () => {
-  const items = expandItems(products(5000), ['Aurora'], '{brand} {name}')
 
   test.each([
     [500, 8],
     [100, 16],
     [1, 3],
+    [8000, 8],
     [1000, 1],
   ])('of %i in %i shards hold every item once, in its own shard', (chunkSize, shards) => {
-    const chunks = cutChunks(items, { chunkSize, shards })
-    expect(chunks.flatMap((chunk) => chunk.items)).toHaveLength(items.length)
-    expect(new Set(chunks.flatMap((chunk) => chunk.items)).size).toBe(items.length)
-    for (const chunk of chunks) {
-      expect(chunk.items.length).toBeLessThanOrEqual(chunkSize)
-      for (const item of chunk.items) {
-        const key = productKey(String(item.name), String(item.model))
-        expect(messageGroup(shardOf(key, shards), shards)).toBe(chunk.group)
+    const brands = ['Aurora', 'Dune', 'Ärmel']
+    const rows = rowsOf(page(1667, brands), { chunkSize, shards })
+    const names = rows.flatMap((row) => itemsIn(row).map(({ name }) => name))
+    expect(names).toHaveLength(5001)
+    expect(new Set(names).size).toBe(5001)
+    for (const row of rows) {
+      const items = itemsIn(row)
+      expect(row.items).toBe(items.length)
+      expect(items.length).toBeLessThanOrEqual(chunkSize)
+      for (const { brand, name, model, sourceProductId } of items) {
+        const key = productKey(name as string, model as string)
+        expect(messageGroup(shardOf(key, shards), shards)).toBe(row.message_group)
+        expect(name).toBe(`${brand as string} Phone ${Number(sourceProductId) - 1}`)
       }
     }
   })
 
   test('keep the order of the items within a shard', () => {
-    const ids = cutChunks(items, { chunkSize: 300, shards: 1 }).flatMap((chunk) =>
-      chunk.items.map(({ sourceProductId }) => Number(sourceProductId)),
+    const ids = rowsOf(page(5000), { chunkSize: 300, shards: 1 }).flatMap((row) =>
+      itemsIn(row).map(({ sourceProductId }) => Number(sourceProductId)),
     )
     expect(ids).toEqual([...ids].sort((a, b) => a - b))
   })
 
   test('are about equally full', () => {
-    const sizes = cutChunks(items.slice(0, 501), { chunkSize: 500, shards: 1 }).map(
-      (chunk) => chunk.items.length,
-    )
-    expect(sizes).toEqual([251, 250])
+    expect(rowsOf(page(501), settings).map(({ items }) => items)).toEqual([251, 250])
   })
 
   test('of no items are none', () => {
-    expect(cutChunks([], { chunkSize: 500, shards: 8 })).toEqual([])
+    expect(cutChunks(page(0), { chunkSize: 500, shards: 8 })).toEqual([])
   })
-})
-
-describe('rows of chunks', () => {
-  const request = { id: '77', policy: 'fail', user_id: '1', user_name: 'Ann' } as RequestRow
 
   test('are readable messages, numbered on', () => {
-    const chunks = cutChunks(expandItems(products(5), ['Aurora'], '{name}'), {
-      chunkSize: 2,
-      shards: 1,
-    })
-    const rows = chunkRows(request, chunks, 8)
+    const rows = rowsOf(page(5, ['Aurora'], '{name}'), { chunkSize: 2, shards: 1 }, 8)
     expect(rows.map((row) => [row.chunk_no, row.items])).toEqual([
       [8, 2],
       [9, 2],
@@ -100,19 +119,18 @@ describe('rows of chunks', () => {
     }
   })
 
-  test('of the largest items stay below 2 MiB each, and lose none', () => {
-    const large = products(1000).map((one) => ({ ...one, attributes: { text: '手'.repeat(1350) } }))
-    const chunks = cutChunks(expandItems(large, ['Aurora'], '{name}'), {
-      chunkSize: 1000,
-      shards: 1,
-    })
-    const rows = chunkRows(request, chunks, 1)
+  test('of the largest items have 2 MiB of them each, and lose none', () => {
+    const brands = Array.from({ length: 5 }, (_, i) => `Brand ${i}`)
+    const attributes = { text: '手'.repeat(1350) }
+    const large = products(400).map((one) => ({ ...one, attributes }))
+    const rows = rowsOf({ ...page(0, brands), products: large }, { chunkSize: 2000, shards: 1 })
     expect(rows.length).toBeGreaterThan(1)
-    for (const row of rows) expect(Buffer.byteLength(row.body)).toBeLessThan(2 * 1024 * 1024)
+    for (const row of rows) {
+      const bytes = Buffer.byteLength(JSON.stringify(itemsIn(row).map((item) => item.attributes)))
+      expect(bytes).toBeLessThan(2 * 1024 * 1024)
+    }
     expect(rows.map((row) => row.chunk_no)).toEqual(rows.map((_, index) => index + 1))
-    const ids = rows.flatMap((row) =>
-      parseChunkMessage(row.body).items.map((one) => one['sourceProductId']),
-    )
-    expect(ids).toEqual(large.map(({ id }) => id))
+    const ids = rows.flatMap((row) => itemsIn(row).map((item) => item['sourceProductId']))
+    expect(ids).toEqual(large.flatMap(({ id }) => brands.map(() => id)))
   })
 })

@@ -2,14 +2,12 @@ import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import {
   bodyHash,
-  chunkBody,
   MAX_CHUNK_SIZE,
   parseChunkMessage,
   parseResultMessage,
   readOutcomes,
   resultBody,
   resultMessage,
-  type ChunkMessage,
 } from '../../src/messages.ts'
 import { readResult } from '../../src/copy/record-result.ts'
 
@@ -23,6 +21,8 @@ const chunk = {
   userName: 'Ann',
   items: [{ brand: 'A', name: 'N', model: 'M' }],
 }
+
+const packed = (value: unknown) => deflateSync(JSON.stringify(value)).toString('base64')
 
 const created = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ outcome: 'created' as const, id: `${i}` }))
@@ -45,23 +45,46 @@ test('a result is read as it was written', () => {
   expect(parseResultMessage(JSON.stringify(result))).toEqual({ message: result, packed: undefined })
 })
 
-test.each([1, 2, 1000])('a chunk of %d items is read as it was written, packed or not', (count) => {
-  const items = Array.from({ length: count }, (_, i) => ({
-    brand: 'Ä',
-    name: `N ${i}`,
-    model: 'M',
-  }))
-  const message = {
-    ...chunk,
-    version: 1 as const,
-    policy: 'fail' as const,
-    type: 'product-copy' as const,
-    items,
-  }
-  const body = chunkBody(message)
-  expect(parseChunkMessage(body)).toEqual(message)
-  expect(JSON.parse(body)).toMatchObject(count === 1000 ? { version: 3 } : { version: 1, items })
+const copies = {
+  nameTemplate: '{name} by {brand}',
+  brands: ['Ä', 'B'],
+  products: [
+    ['7', 'N', 'M', '1.50', { color: 'red' }],
+    ['8', 'O', 'P', null, {}],
+  ],
+  of: [0, 0, 1],
+  into: [1, 0, 0],
+}
+
+test('a chunk of copies is read as its items, each product with its brand', () => {
+  const body = JSON.stringify({ ...chunk, items: undefined, version: 4, packed: packed(copies) })
+  const first = { model: 'M', price: '1.50', attributes: { color: 'red' }, sourceProductId: '7' }
+  const items = [
+    { brand: 'B', name: 'N by B', ...first },
+    { brand: 'Ä', name: 'N by Ä', ...first },
+    { brand: 'Ä', name: 'O by Ä', model: 'P', price: null, attributes: {}, sourceProductId: '8' },
+  ]
+  expect(parseChunkMessage(body)).toEqual({ ...chunk, items })
 })
+
+test.each([[[7, null]], [['N'.repeat(401)]], [[undefined]]])(
+  'a product of copies that can never be one is left to be rejected: its name is %j',
+  ([name]) => {
+    const given = {
+      ...copies,
+      products: [
+        ['7', name, 'M'],
+        ['8', 'O', 'P'],
+      ],
+    }
+    const body = JSON.stringify({ ...chunk, items: undefined, version: 4, packed: packed(given) })
+    expect(parseChunkMessage(body).items.map((item) => item.name)).toEqual([
+      name ?? null,
+      name ?? null,
+      'O by Ä',
+    ])
+  },
+)
 
 test('a long result is packed, and read as it was written', () => {
   const outcomes = created(500)
@@ -74,8 +97,12 @@ test('a long result is packed, and read as it was written', () => {
 })
 
 test('a list that was packed as it is, as earlier programs did, is read', () => {
-  const packed = deflateSync(JSON.stringify(chunk.items)).toString('base64')
-  const body = JSON.stringify({ ...chunk, items: undefined, version: 2, packed })
+  const body = JSON.stringify({
+    ...chunk,
+    items: undefined,
+    version: 2,
+    packed: packed(chunk.items),
+  })
   expect(parseChunkMessage(body)).toEqual(chunk)
 })
 
@@ -107,18 +134,19 @@ test('what stands beside a list that is not packed is not taken for it', () => {
   expect(parseResultMessage(body).packed).toBeUndefined()
 })
 
-test('each item of a packed chunk has the fields that it had, and no others', () => {
-  const fields = [{ name: 'N' }, { model: 'M', attributes: { a: null } }, {}, { price: null }]
-  const items = Array.from({ length: 800 }, (_, i) => fields[i % fields.length]!)
-  const body = chunkBody({ ...(chunk as ChunkMessage), items })
-  expect(JSON.parse(body)).toMatchObject({ version: 3 })
-  const read = items.map((item) => ('price' in item ? {} : item))
-  expect(parseChunkMessage(body).items).toStrictEqual(read)
+test('each item of a chunk that is packed by columns has the fields that it had, and no others', () => {
+  const columns = { name: ['N', null, null], attributes: [null, { a: null }, null] }
+  const body = JSON.stringify({ ...chunk, items: undefined, version: 3, packed: packed(columns) })
+  expect(parseChunkMessage(body).items).toStrictEqual([
+    { name: 'N' },
+    { attributes: { a: null } },
+    {},
+  ])
 })
 
-const packed = (text: string | Buffer) => deflateSync(text).toString('base64')
-const bomb = packed(JSON.stringify({ name: ['x'.repeat(7 * 1024 * 1024)] }))
-const tooMany = packed(JSON.stringify({ name: new Array(MAX_CHUNK_SIZE + 1).fill('N') }))
+const places = new Array(MAX_CHUNK_SIZE + 1).fill(0)
+const bomb = packed({ name: ['x'.repeat(7 * 1024 * 1024)] })
+const tooMany = packed({ name: places })
 
 describe('is not readable', () => {
   test.each([
@@ -128,8 +156,12 @@ describe('is not readable', () => {
     ['[]', 'its type is undefined, not "product-copy"'],
     ['{"type":"order"}', 'its type is "order", not "product-copy"'],
     [
-      JSON.stringify({ ...chunk, version: 4 }),
-      'its version is 4; this program reads versions 1, 2 and 3',
+      JSON.stringify({ ...chunk, version: 5 }),
+      'its version is 5; this program reads versions 1, 2, 3 and 4',
+    ],
+    [
+      JSON.stringify({ ...chunk, version: '3', packed: packed({ name: ['N'] }) }),
+      'its version is "3"; this program reads versions 1, 2, 3 and 4',
     ],
     [
       JSON.stringify({ ...chunk, version: 2 }),
@@ -140,18 +172,57 @@ describe('is not readable', () => {
       'its packed items cannot be unpacked',
     ],
     ...[
-      ...[bomb, tooMany, packed('null'), packed('{}'), packed('{"name":7}')],
-      ...[packed('{"a":[1],"b":[]}'), packed('{"__proto__":[{}]}'), `[${packed('{"name":["N"]}')}`],
+      ...[bomb, tooMany, packed(null), packed({}), packed({ name: 7 })],
+      ...[
+        packed({ a: [1], b: [] }),
+        packed({ ['__proto__']: [{}] }),
+        `[${packed({ name: ['N'] })}`,
+      ],
     ].map((list) => [
       JSON.stringify({ ...chunk, version: 3, packed: list }),
       'its packed items cannot be unpacked',
     ]),
+    ...[
+      ...[
+        null,
+        [],
+        {},
+        { ...copies, nameTemplate: 7 },
+        { ...copies, nameTemplate: '{name}'.repeat(99) },
+      ],
+      ...[
+        { ...copies, of: [0] },
+        { ...copies, of: places, into: places },
+        { ...copies, into: [0, 0, 2] },
+      ],
+      ...[
+        { ...copies, of: [0, 0, 2] },
+        { ...copies, of: [0, 0, -1] },
+        { ...copies, of: [0, 0, 0.5] },
+      ],
+      ...[
+        { ...copies, of: ['length', 0, 0] },
+        { ...copies, into: ['length', 0, 0] },
+      ],
+      ...[
+        { ...copies, products: [null, null] },
+        { ...copies, products: 7 },
+        { ...copies, brands: null },
+      ],
+    ].map((given) => [
+      JSON.stringify({ ...chunk, version: 4, packed: packed(given) }),
+      'its packed items cannot be unpacked',
+    ]),
     [
-      JSON.stringify({ ...chunk, version: 3, packed: packed('{"a":[]}') }),
+      JSON.stringify({ ...chunk, version: 4, packed: packed({ ...copies, of: [], into: [] }) }),
       '/items must NOT have fewer than 1',
     ],
     [
-      JSON.stringify({ ...chunk, version: 2, packed: packed('[]') }),
+      JSON.stringify({ ...chunk, version: 3, packed: packed({ a: [] }) }),
+      '/items must NOT have fewer than 1',
+    ],
+    [
+      JSON.stringify({ ...chunk, version: 2, packed: packed([]) }),
       '/items must NOT have fewer than 1',
     ],
     [JSON.stringify({ ...chunk, items: [] }), '/items'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { productKey } from '../../src/products/product-key.ts'
-import { readProduct, userProblem } from '../../src/products/read-product.ts'
+import { readProduct, readProducts, userProblem } from '../../src/products/read-product.ts'
 
 const good = { brand: 'Samsung', name: ' Galaxy  S10', model: 'SM-G973F', price: '12.50' }
 
@@ -102,4 +102,21 @@ test('a user needs an id and a name that fit', () => {
     'user name has 31 characters, at most 30 are allowed',
   )
   expect(userProblem({ id: '', name: 'Ann' })).toBe('user id is empty')
+})
+
+test('items are read as each is alone, whatever values they share', () => {
+  const attributes = [{ a: 1 }, { a: 1 }, { a: 'x\u0000' }, undefined]
+  const item = fc.record({
+    brand: fc.constantFrom('Acme', 'Dune', '', 7),
+    name: fc.constantFrom('N', 'O', null),
+    model: fc.constantFrom('M', 'm', ' M', undefined),
+    price: fc.constantFrom('1.00', 1, 'cheap', undefined),
+    attributes: fc.constantFrom(...attributes),
+    sourceProductId: fc.constantFrom('7', '8', 7, undefined),
+  })
+  fc.assert(
+    fc.property(fc.array(item), (items) => {
+      expect(readProducts(items)).toEqual(items.map(readProduct))
+    }),
+  )
 })

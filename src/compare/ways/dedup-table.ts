@@ -2,7 +2,7 @@ import { createProducts } from '../../products/create-products.ts'
 import { deleteProduct } from '../../products/delete-product.ts'
 import { canonicalText, keyText } from '../../products/product-key.ts'
 import { findOwners } from '../../products/product-unique.ts'
-import { readProduct } from '../../products/read-product.ts'
+import { readProducts } from '../../products/read-product.ts'
 import type { DuplicatePolicy, Item, Outcome } from '../../messages.ts'
 import { NO_ANSWER, type Answer, type Site, type Way } from '../way.ts'
 import { readRows } from './keyed-table.ts'
@@ -55,7 +55,7 @@ const createBatch = (
 ): Promise<Outcome[]> =>
   createProducts(
     database,
-    { products: items.map(readProduct), policy, user },
+    { products: readProducts(items), policy, user },
     { newId, brands: () => Promise.resolve(new Map([[canonicalText(brand.name), brand]])) },
   )
 

@@ -4,7 +4,7 @@ import { findBrands, unknownBrand } from '../../products/brands.ts'
 import { createProducts, DUPLICATE_ERROR } from '../../products/create-products.ts'
 import { findProduct, findProductByKey, findProductsOfBrand } from '../../products/find-products.ts'
 import { canonicalText } from '../../products/product-key.ts'
-import { MAX_LENGTH, readProduct, textProblem } from '../../products/read-product.ts'
+import { MAX_LENGTH, readProduct, readProducts, textProblem } from '../../products/read-product.ts'
 import type { App, Parts } from '../app.ts'
 import { invalid, Problem } from '../problems.ts'
 import {
@@ -93,7 +93,7 @@ export function addProductsRoutes(app: App, { database, newId }: Parts): void {
       const { policy = 'return-existing', items } = body
       const outcomes = await createProducts(
         database,
-        { products: items.map(readProduct), policy, user },
+        { products: readProducts(items), policy, user },
         { newId, brands: (names) => findBrands(database, names) },
       )
       if (outcomes.some((one) => 'reason' in one && one.reason === DUPLICATE_ERROR)) {
