@@ -119,7 +119,7 @@ const RESULT: MessageKind<ResultMessage> = {
   list: 'outcomes',
   isMessage: ajv.compile<ResultMessage>(ResultMessageSchema),
   maxLength: MAX_CHUNK_SIZE,
-  unpacked: { 2: rowsOf, 3: rowsOf },
+  unpacked: { 2: rowsOf, 3: rowsOf, 4: rowsOf },
 }
 
 /** @throws ProductCopyError `unreadable-message`, with the reason */
@@ -142,10 +142,10 @@ export function chunkBody(head: Omit<ChunkMessage, 'items'>, copies: string): st
   return JSON.stringify({ ...head, items: readCopies(JSON.parse(copies), MAX_CHUNK_SIZE) })
 }
 
-/** Writes a result's message. A long one travels packed, by columns, in version 3. */
+/** Writes a result's message. A long one travels packed, by columns, in version 4. */
 export function resultBody({ outcomes, ...head }: ResultMessage): string {
   const columns = columnsOf(outcomes)
-  if (isLong(columns)) return JSON.stringify({ ...head, version: 3, packed: pack(columns) })
+  if (isLong(columns)) return JSON.stringify({ ...head, version: 4, packed: pack(columns) })
   return JSON.stringify({ ...head, outcomes })
 }
 

@@ -15,12 +15,12 @@ const TURN_BYTES = 64 * 1024
 type Fields = Record<string, unknown>
 
 /**
- * Writes a list by columns: as an object that has, for each field, the list of its values; `null` stands
- * for a field that is not there. As JSON that is two thirds of the bytes, written and read in three quarters
- * of the time.
+ * Writes a list by columns: as an object that has, for each field, the list of its values; `null` stands for a
+ * field that is not there. Where all values are equal, as the outcomes of most results are, the field has the
+ * value itself, unless no list would be left to tell how many there are.
  *
- * @param list of our own making: each field's name has a list as long as this one, so that a stranger's
- *   thousand names would take all memory
+ * @param list of our own making, with texts as values: each field's name has a list as long as this one, so that
+ *   a stranger's thousand names would take all memory
  */
 export function columnsOf(list: object[]): string {
   const columns = new Map<string, unknown[]>()
@@ -31,8 +31,15 @@ export function columnsOf(list: object[]): string {
       column[index] = (fields as Fields)[name]
     }
   }
-  return JSON.stringify(Object.fromEntries(columns))
+  const short = [...columns].map(([name, list]) => [name, isOneValue(list) ? list[0] : list])
+  const hasList = short.some(([, values]) => Array.isArray(values))
+  return JSON.stringify(Object.fromEntries(hasList ? short : columns))
 }
+
+const isOneValue = (values: unknown[]): boolean => values.every((value) => value === values[0])
+
+/** Fields with one value: each becomes as many as there are rows, so that a stranger's thousand would take all memory. */
+const MAX_ONE_VALUE = 10
 
 /**
  * Reads what `columnsOf` wrote, or a list as it is.
@@ -40,28 +47,32 @@ export function columnsOf(list: object[]): string {
  */
 export function rowsOf(value: unknown, maxLength: number): unknown {
   if (Array.isArray(value)) return value
-  const columns = value as Record<string, unknown[]>
-  const names = Object.keys(columns)
-  const values = Object.values(columns)
-  const { length } = values[0]!
+  const names = Object.keys(value as Fields)
+  const columns = Object.values(value as Fields)
+  const lists = columns.filter(Array.isArray) as unknown[][]
+  const { length } = lists[0]!
   if (length > maxLength) {
     throw new Error(`it has ${length} entries, at most ${maxLength} are allowed`)
   }
-  if (values.some((column) => !Array.isArray(column) || column.length !== length)) {
+  if (
+    lists.some((list) => list.length !== length) ||
+    columns.length - lists.length > MAX_ONE_VALUE
+  ) {
     throw new Error('these are not columns of one length')
   }
   // It would not be a field.
   if (names.includes('__proto__')) throw new Error('no field has this name')
-  const list: Fields[] = []
+  const rows: Fields[] = []
   for (let index = 0; index < length; index++) {
     const fields: Fields = {}
     for (let at = 0; at < names.length; at++) {
-      const value = values[at]![index]
+      const column = columns[at]
+      const value: unknown = Array.isArray(column) ? column[index] : column
       if (value !== null) fields[names[at]!] = value
     }
-    list.push(fields)
+    rows.push(fields)
   }
-  return list
+  return rows
 }
 
 export const isLong = (json: string): boolean => json.length >= PACKED_FROM

@@ -8,6 +8,7 @@ import {
   readOutcomes,
   resultBody,
   resultMessage,
+  type Outcome,
 } from '../../src/messages.ts'
 import { readResult } from '../../src/copy/record-result.ts'
 
@@ -91,7 +92,7 @@ test('a long result is packed, and read as it was written', () => {
   const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
   const body = resultBody(result)
   const sent = JSON.parse(body) as { packed: string }
-  expect(sent).toMatchObject({ version: 3, eventId: '1:2', requestId: '1', chunkNo: 2 })
+  expect(sent).toMatchObject({ version: 4, eventId: '1:2', requestId: '1', chunkNo: 2 })
   expect(body.length).toBeLessThan(JSON.stringify(result).length / 2)
   expect(parseResultMessage(body)).toEqual({ message: result, packed: sent.packed })
 })
@@ -114,6 +115,40 @@ test("fields of a stranger's result are not mixed up with what every object has"
   expect(read).toMatchObject({ items: 1, created: 1 })
   expect(readOutcomes(read.outcomes)).toMatchObject([{ outcome: 'created', id: '3' }])
   expect(([] as number[])[0]).toBeUndefined()
+})
+
+test.each<[string, Outcome[]]>([
+  ['all created', created(500)],
+  ['all alike', new Array<Outcome>(500).fill({ outcome: 'failed', reason: 'why' })],
+  ['one alone', [{ outcome: 'failed', reason: 'x'.repeat(4000) }]],
+  ['of two kinds', [...created(500), { outcome: 'rejected', reason: 'why' }]],
+  [
+    'of two kinds, with one id',
+    [
+      ...created(1),
+      ...new Array<Outcome>(99).fill({ outcome: 'failed', reason: 'long'.repeat(9) }),
+    ],
+  ],
+])('a result whose outcomes are %s is read as it was written', (_, outcomes) => {
+  const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), outcomes)
+  const body = resultBody(result)
+  expect(JSON.parse(body)).toHaveProperty('packed')
+  expect(parseResultMessage(body).message).toStrictEqual(result)
+})
+
+test('a result that was packed with a list for each field, as earlier programs did, is read', () => {
+  const columns = { outcome: ['created', 'created'], id: ['3', '4'] }
+  const result = resultMessage({ requestId: '1', chunkNo: 2 }, bodyHash('x'), [])
+  const body = JSON.stringify({
+    ...result,
+    outcomes: undefined,
+    version: 3,
+    packed: packed(columns),
+  })
+  expect(parseResultMessage(body).message.outcomes).toEqual([
+    { outcome: 'created', id: '3' },
+    { outcome: 'created', id: '4' },
+  ])
 })
 
 test('outcomes are kept as they came, and read as they were written', () => {
@@ -147,6 +182,7 @@ test('each item of a chunk that is packed by columns has the fields that it had,
 const places = new Array(MAX_CHUNK_SIZE + 1).fill(0)
 const bomb = packed({ name: ['x'.repeat(7 * 1024 * 1024)] })
 const tooMany = packed({ name: places })
+const wide = packed({ name: places.slice(1), ...'x'.repeat(11).split('') })
 
 describe('is not readable', () => {
   test.each([
@@ -172,7 +208,7 @@ describe('is not readable', () => {
       'its packed items cannot be unpacked',
     ],
     ...[
-      ...[bomb, tooMany, packed(null), packed({}), packed({ name: 7 })],
+      ...[bomb, wide, tooMany, packed(null), packed({}), packed({ name: 7 })],
       ...[
         packed({ a: [1], b: [] }),
         packed({ ['__proto__']: [{}] }),
