@@ -3,6 +3,7 @@ import { chunkRows, cutChunks, type ChunkRow, type ChunkSettings } from '../../s
 import type { RequestRow } from '../../src/copy/request-status.ts'
 import type { Copies, SourceProduct } from '../../src/copies.ts'
 import { parseChunkMessage } from '../../src/messages.ts'
+import { unpack } from '../../src/packing.ts'
 import { messageGroup } from '../../src/products/message-group.ts'
 import { productKey, shardOf } from '../../src/products/product-key.ts'
 
@@ -38,9 +39,9 @@ describe('chunks', () => {
   const settings = { chunkSize: 500, shards: 1 }
 
   test.each([
-    ['a short one, whose message has its items', 2, 1],
-    ['a long one, whose message has each product once', 60, 4],
-  ])('%s', (_, count, version) => {
+    [2, 1],
+    [60, 4],
+  ])('have each of %i products for each brand, in a message of version %i', (count, version) => {
     const rows = rowsOf(page(count, ['Aurora', 'Dune']), settings)
     expect(rows).toHaveLength(1)
     expect(JSON.parse(rows[0]!.body)).toMatchObject({ version })
@@ -60,6 +61,22 @@ describe('chunks', () => {
       attributes: { i: count - 1 },
       sourceProductId: String(count),
     })
+  })
+
+  test('say each product and each brand once where they are long', () => {
+    const [row] = rowsOf(page(60, ['Aurora', 'Dune']), settings)
+    const { packed } = JSON.parse(row!.body) as { packed: string }
+    const copies = unpack(packed) as Record<string, unknown[]>
+    expect(copies['products']).toHaveLength(60)
+    expect(copies['brands']).toEqual(['Aurora', 'Dune'])
+  })
+
+  test('name no brand that none of their items has', () => {
+    const brands = Array.from({ length: 1000 }, (_, i) => `Brand ${i}`)
+    for (const row of rowsOf(page(1, brands), { chunkSize: 250, shards: 1 })) {
+      const { packed } = JSON.parse(row.body) as { packed: string }
+      expect((unpack(packed) as Record<string, unknown[]>)['brands']).toHaveLength(250)
+    }
   })
 
   test.each([
