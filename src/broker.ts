@@ -52,7 +52,7 @@ export interface Subscriber {
 export type Handler = (deliveries: Delivery[], stopping: AbortSignal) => Promise<number>
 
 /** What comes at a time at the most. The bytes are about what 5000 items have, packed: a larger chunk comes alone. */
-export const MAX_BATCH = { count: 32, bytes: 128 * 1024 }
+export const MAX_BATCH = { count: 32, bytes: 64 * 1024 }
 
 /** A handler that is given the messages one at a time, up to the first one that it rejects. */
 export const oneByOne =

@@ -1,4 +1,4 @@
-import { nameFiller } from './copy/name-template.ts'
+import { MAX_TEMPLATE_LENGTH, nameFiller } from './copy/name-template.ts'
 import type { Item } from './messages.ts'
 
 /** A product of the source brand. */
@@ -22,7 +22,7 @@ export interface Copies {
 
 /**
  * Some items of copies as a message has them, in which each product and each brand stands once:
- * item `j` is a copy of `products[of[j]]` into `brands[into[j]]`.
+ * item `j` is a copy of `products[of[j]]` into `brands[into[j]]`. The items are in the order of their products.
  */
 interface WrittenCopies {
   nameTemplate: string
@@ -69,8 +69,8 @@ export function writeCopies(
   return `${head.slice(0, -1)},"products":[${products.join()}]}`
 }
 
-/** Units that a template, a name and a brand have at the most. A stranger's, filled in, could take all memory. */
-const MAX_FILLED = 400
+/** In units, twice what a template's characters may have. */
+const MAX_TEMPLATE = 2 * MAX_TEMPLATE_LENGTH
 
 /**
  * Reads what was written as copies, by whomever.
@@ -79,7 +79,7 @@ const MAX_FILLED = 400
  */
 export function readCopies(value: unknown, maxItems: number): Item[] {
   const { nameTemplate, brands, products, of, into } = value as WrittenCopies
-  if (typeof nameTemplate !== 'string' || nameTemplate.length > MAX_FILLED) {
+  if (typeof nameTemplate !== 'string' || nameTemplate.length > MAX_TEMPLATE) {
     throw new Error('this is no name template')
   }
   if (of.length !== into.length) throw new Error('these are not lists of one length')
@@ -87,9 +87,12 @@ export function readCopies(value: unknown, maxItems: number): Item[] {
   const fill = nameFiller(nameTemplate)
   const items: Item[] = []
   for (let item = 0; item < of.length; item++) {
+    // Or two large products in turn would be read again for each item.
+    if (of[item]! < of[item - 1]!) throw new Error('these are not in the order of their products')
     const [sourceProductId, name, model, price, attributes] = at(products, of[item])
     const brand = at(brands, into[item])
-    const filled = isShort(name) && isShort(brand) ? fill(brand, name) : name
+    const isText = typeof name === 'string' && typeof brand === 'string'
+    const filled = isText ? fill(brand, name) : name
     items.push({ brand, name: filled, model, price, attributes, sourceProductId })
   }
   return items
@@ -100,6 +103,3 @@ function at<T>(list: T[], place: unknown): T {
   if (value === undefined) throw new Error('nothing is at this place')
   return value
 }
-
-const isShort = (text: unknown): text is string =>
-  typeof text === 'string' && text.length <= MAX_FILLED

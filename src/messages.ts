@@ -138,8 +138,10 @@ export const parseResultMessage = (
  * @param copies of at most MAX_CHUNK_SIZE items, by `writeCopies`
  */
 export function chunkBody(head: Omit<ChunkMessage, 'items'>, copies: string): string {
-  if (isLong(copies)) return JSON.stringify({ ...head, version: 4, packed: pack(copies) })
-  return JSON.stringify({ ...head, items: readCopies(JSON.parse(copies), MAX_CHUNK_SIZE) })
+  const items = isLong(copies) ? undefined : readCopies(JSON.parse(copies), MAX_CHUNK_SIZE)
+  // A few words may be many items: one product for a hundred brands.
+  if (items && !isLong(JSON.stringify(items))) return JSON.stringify({ ...head, items })
+  return JSON.stringify({ ...head, version: 4, packed: pack(copies) })
 }
 
 /** Writes a result's message. A long one travels packed, by columns, in version 4. */

@@ -31,15 +31,15 @@ export function columnsOf(list: object[]): string {
       column[index] = (fields as Fields)[name]
     }
   }
-  const short = [...columns].map(([name, list]) => [name, isOneValue(list) ? list[0] : list])
+  const short = [...columns].map(([name, values]) => [
+    name,
+    isOneValue(values) ? values[0] : values,
+  ])
   const hasList = short.some(([, values]) => Array.isArray(values))
   return JSON.stringify(Object.fromEntries(hasList ? short : columns))
 }
 
 const isOneValue = (values: unknown[]): boolean => values.every((value) => value === values[0])
-
-/** Fields with one value: each becomes as many as there are rows, so that a stranger's thousand would take all memory. */
-const MAX_ONE_VALUE = 10
 
 /**
  * Reads what `columnsOf` wrote, or a list as it is.
@@ -54,11 +54,13 @@ export function rowsOf(value: unknown, maxLength: number): unknown {
   if (length > maxLength) {
     throw new Error(`it has ${length} entries, at most ${maxLength} are allowed`)
   }
-  if (
-    lists.some((list) => list.length !== length) ||
-    columns.length - lists.length > MAX_ONE_VALUE
-  ) {
+  if (lists.some((list) => list.length !== length)) {
     throw new Error('these are not columns of one length')
+  }
+  // Each is there as often as there are rows: without a bound, a stranger's long ones would take all memory.
+  const oneValues = Object.entries(value as Fields).filter(([, column]) => !Array.isArray(column))
+  if (JSON.stringify(oneValues).length * length > MAX_BYTES) {
+    throw new Error('its fields with one value are too large')
   }
   // It would not be a field.
   if (names.includes('__proto__')) throw new Error('no field has this name')

@@ -24,12 +24,14 @@ import { CLAIM_MS, type OutboxRow } from './outbox.ts'
 export interface ArrivedChunk {
   message: Omit<ChunkMessage, 'items'>
   products: Batch['products']
+  /** Of all texts of its products. */
+  characters: number
   body: string
   group: string
 }
 
 /**
- * Of all texts of a chunk, more than ours have. A packed chunk can copy one large product thousands of times, and
+ * Of all texts in a transaction, more than a chunk of ours has. A packed chunk can copy one large product thousands of times, and
  * no database would take the statement: at three bytes each this is still within MySQL's 16 MiB.
  */
 const MAX_CHARACTERS = 4 * 1024 * 1024
@@ -45,7 +47,7 @@ export function readArrived({ body, group }: Pick<Delivery, 'body' | 'group'>): 
       `unreadable message: its items have ${characters} characters, at most ${MAX_CHARACTERS} are allowed`,
     )
   }
-  return { message, products, body, group }
+  return { message, products, characters, body, group }
 }
 
 const lengthOf = (product: ReadProduct | Unreadable): number =>
@@ -80,12 +82,14 @@ const FEW_ITEMS = 100
 function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
   const all: ArrivedChunk[][] = []
   let items = 0
+  let characters = 0
   for (const chunk of chunks) {
     const { message, products } = chunk
     const first = all.at(-1)?.[0]?.message
     const fits =
       first !== undefined &&
       items + products.length <= MAX_CHUNK_SIZE &&
+      characters + chunk.characters <= MAX_CHARACTERS &&
       products.length <= Math.max(2 * items, FEW_ITEMS) &&
       first.policy === 'return-existing' &&
       message.policy === 'return-existing' &&
@@ -94,9 +98,11 @@ function batches(chunks: ArrivedChunk[]): ArrivedChunk[][] {
     if (fits) {
       all.at(-1)!.push(chunk)
       items += products.length
+      characters += chunk.characters
     } else {
       all.push([chunk])
       items = products.length
+      characters = chunk.characters
     }
   }
   return all

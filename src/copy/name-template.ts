@@ -23,12 +23,16 @@ export function checkNameTemplate(template: string): void {
   }
 }
 
+/** Units of a name that is longer than any may be: what would follow is left out, or it could take all memory. */
+const MAX_FILLED = 400
+
 /** @returns what fills the template in one pass: a product whose name holds "{brand}" keeps it */
 export function nameFiller(template: string): (brand: string, name: string) => string {
   const parts = template.split(/(\{brand\}|\{name\})/)
   return (brand, name) => {
     let filled = ''
     for (const part of parts) {
+      if (filled.length > MAX_FILLED) break
       filled += part === '{brand}' ? brand : part === '{name}' ? name : part
     }
     return filled

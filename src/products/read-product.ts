@@ -119,6 +119,8 @@ export function userProblem(user: User): string | undefined {
 export function textProblem(field: string, value: unknown, max: number): string | undefined {
   if (value === undefined || value === null) return `${field} is missing`
   if (typeof value !== 'string') return `${field} is ${quoted(value)}, not a text`
+  // Before anything goes through it: it may be a stranger's, of millions. A character has two units at the most.
+  if (value.length > 2 * max) return `${field} has more than ${max} characters`
   if (isPlain(value) && value.length <= max) return undefined
   const control = /\p{Cc}/u.exec(value)
   if (control) return `${field} ${quoted(value)} has a control character (${codePoint(control[0])})`

@@ -63,6 +63,19 @@ describe('chunks', () => {
     })
   })
 
+  test('are short where they copy one product into many brands', () => {
+    const brands = Array.from({ length: 150 }, (_, i) => `B${i}`)
+    const [row] = rowsOf(page(1, brands), settings)
+    expect(row!.body.length).toBeLessThan(2000)
+    expect(itemsIn(row!).map(({ brand }) => brand)).toEqual(brands)
+  })
+
+  test('are made of what another program left without a name or a model, for the consumer to reject', () => {
+    const given = [{ ...products(1)[0]!, name: null, model: null }] as unknown as SourceProduct[]
+    const rows = rowsOf({ ...page(0), products: given }, settings)
+    expect(rows.flatMap(itemsIn)).toMatchObject([{ name: null, model: null }])
+  })
+
   test('say each product and each brand once where they are long', () => {
     const [row] = rowsOf(page(60, ['Aurora', 'Dune']), settings)
     const { packed } = JSON.parse(row!.body) as { packed: string }

@@ -68,22 +68,19 @@ test('a chunk of copies is read as its items, each product with its brand', () =
   expect(parseChunkMessage(body)).toEqual({ ...chunk, items })
 })
 
-test.each([[[7, null]], [['N'.repeat(401)]], [[undefined]]])(
+test.each([7, null, 'N'.repeat(3000)])(
   'a product of copies that can never be one is left to be rejected: its name is %j',
-  ([name]) => {
+  (name) => {
     const given = {
       ...copies,
+      nameTemplate: '{name}',
       products: [
         ['7', name, 'M'],
         ['8', 'O', 'P'],
       ],
     }
     const body = JSON.stringify({ ...chunk, items: undefined, version: 4, packed: packed(given) })
-    expect(parseChunkMessage(body).items.map((item) => item.name)).toEqual([
-      name ?? null,
-      name ?? null,
-      'O by Ä',
-    ])
+    expect(parseChunkMessage(body).items.map((item) => item.name)).toEqual([name, name, 'O'])
   },
 )
 
@@ -182,7 +179,7 @@ test('each item of a chunk that is packed by columns has the fields that it had,
 const places = new Array(MAX_CHUNK_SIZE + 1).fill(0)
 const bomb = packed({ name: ['x'.repeat(7 * 1024 * 1024)] })
 const tooMany = packed({ name: places })
-const wide = packed({ name: places.slice(1), ...'x'.repeat(11).split('') })
+const wide = packed({ name: places.slice(1), reason: 'x'.repeat(1000) })
 
 describe('is not readable', () => {
   test.each([
@@ -233,12 +230,13 @@ describe('is not readable', () => {
       ],
       ...[
         { ...copies, of: [0, 0, 2] },
+        { ...copies, of: [0, 1, 0] },
         { ...copies, of: [0, 0, -1] },
         { ...copies, of: [0, 0, 0.5] },
       ],
       ...[
-        { ...copies, of: ['length', 0, 0] },
-        { ...copies, into: ['length', 0, 0] },
+        { ...copies, of: ['0', 0, 0] },
+        { ...copies, into: ['0', 0, 0] },
       ],
       ...[
         { ...copies, products: [null, null] },

@@ -1,6 +1,12 @@
 import { expect, test } from '@jest/globals'
 import { checkNameTemplate, nameFiller } from '../../src/copy/name-template.ts'
 
+test('a name that is far too long is not filled to its end', () => {
+  const filled = nameFiller('{name}'.repeat(33))('Aurora', 'x'.repeat(130))
+  expect(filled.length).toBeGreaterThan(260)
+  expect(filled.length).toBeLessThan(600)
+})
+
 test('fills brand and name', () => {
   expect(nameFiller('{brand} {name}')('Aurora', 'Galaxy')).toBe('Aurora Galaxy')
   expect(nameFiller('{name} ({name}) by {brand}')('A', 'B')).toBe('B (B) by A')

@@ -39,6 +39,8 @@ describe('is rejected', () => {
     [{ name: undefined }, 'name is missing'],
     [{ name: 7 }, 'name is 7, not a text'],
     [{ name: 'x'.repeat(131) }, 'name has 131 characters, at most 130 are allowed'],
+    [{ name: 'x'.repeat(3_000_000) }, 'name has more than 130 characters'],
+    [{ name: '📱'.repeat(131) }, 'name has more than 130 characters'],
     [{ name: 'ß'.repeat(66) }, 'name has 132 characters, at most 130 are allowed'],
     [{ name: 'a\tb' }, 'name "a\\tb" has a control character (U+0009)'],
     [{ name: 'a\u0000b' }, 'name "a\\u0000b" has a control character (U+0000)'],
