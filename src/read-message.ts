@@ -76,5 +76,5 @@ function parseJson(body: string): unknown {
   }
 }
 
-const unreadable = (reason: string, cause?: unknown) =>
+export const unreadable = (reason: string, cause?: unknown): ProductCopyError =>
   new ProductCopyError('unreadable-message', `unreadable message: ${reason}`, { cause })

@@ -14,6 +14,7 @@ import {
 } from '../messages.ts'
 import { createProducts, type Batch, type CreateOptions } from '../products/create-products.ts'
 import { readProducts, type ReadProduct, type Unreadable } from '../products/read-product.ts'
+import { unreadable } from '../read-message.ts'
 import { CLAIM_MS, type OutboxRow } from './outbox.ts'
 
 /**
@@ -42,9 +43,8 @@ export function readArrived({ body, group }: Pick<Delivery, 'body' | 'group'>): 
   const products = readProducts(items)
   const characters = products.reduce((sum, product) => sum + lengthOf(product), 0)
   if (characters > MAX_CHARACTERS) {
-    throw new ProductCopyError(
-      'unreadable-message',
-      `unreadable message: its items have ${characters} characters, at most ${MAX_CHARACTERS} are allowed`,
+    throw unreadable(
+      `its items have ${characters} characters, at most ${MAX_CHARACTERS} are allowed`,
     )
   }
   return { message, products, characters, body, group }

@@ -28,7 +28,6 @@ const rowsOf = (copies: Copies, settings: ChunkSettings, firstNo = 1): ChunkRow[
     policy: 'fail',
     user_id: '1',
     user_name: 'Ann',
-    name_template: copies.nameTemplate,
   } as RequestRow
   return chunkRows(request, copies, cutChunks(copies, settings), firstNo)
 }
