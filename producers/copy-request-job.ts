@@ -4,9 +4,9 @@ import type { Publisher } from '../src/broker.ts'
 import type { ChunkSettings } from '../src/copy/chunks.ts'
 import {
   expandPage,
-  hasRoom,
+  nextPages,
   requestsToExpand,
-  type RequestToExpand,
+  type NextPage,
 } from '../src/copy/expand-request.ts'
 import { completeRequests } from '../src/copy/request-status.ts'
 import {
@@ -93,8 +93,7 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
     do {
       const requests = await requestsToExpand(parts.database, after, REQUESTS)
       after = requests.length < REQUESTS ? '0' : requests.at(-1)!.id
-      const withRoom = requests.filter((request) => hasRoom(request, parts.settings))
-      const done = await expandRequests(parts, withRoom)
+      const done = await expandPages(parts, nextPages(requests, parts.settings))
       if (done.expanded > 0) return done
       failure ??= done.failure
       await nextTurn()
@@ -103,25 +102,26 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
   }
 }
 
-async function expandRequests(
-  parts: CopyRequestJob,
-  requests: RequestToExpand[],
-): Promise<Expanded> {
+/** Side by side: each waits for the database and the broker most of the time. */
+async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Expanded> {
   const { database, settings, announce } = parts
   let expanded = 0
   let failure: Error | undefined
-  for (const { id: requestId } of requests) {
+  const expandOne = async (page: NextPage) => {
     let chunks: OutboxRow[]
     try {
-      chunks = await expandPage(database, requestId, settings)
+      chunks = await expandPage(database, page, settings)
     } catch (cause) {
-      failure = new Error(`request ${requestId} cannot be expanded: ${errorText(cause)}`, { cause })
-      continue
+      const problem = `request ${page.requestId} cannot be expanded: ${errorText(cause)}`
+      failure = new Error(problem, { cause })
+      return
     }
-    announce(requestId)
+    announce(page.requestId)
     expanded++
     await send(parts, chunks)
   }
+  const done = await Promise.allSettled(pages.map(expandOne))
+  for (const one of done) if (one.status === 'rejected') throw one.reason
   return { expanded, failure }
 }
 

@@ -14,6 +14,11 @@ export interface Database {
    * Deadlocks and lock time-outs run the whole of `work` again, bounded in number and in time.
    */
   inTransaction<T>(work: (trx: Transaction) => Promise<T>): Promise<T>
+  /**
+   * Runs a single statement that writes, which is a transaction of its own: two calls fewer than
+   * `inTransaction`, and run again in the same way.
+   */
+  inStatement<T>(statement: (knex: Knex) => PromiseLike<T>): Promise<T>
   /** Runs reads that all see the same moment. */
   inSnapshot<T>(work: (trx: Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>

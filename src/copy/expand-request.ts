@@ -2,12 +2,12 @@ import type { Database } from '../database.ts'
 import { slicesWithin } from '../slices.ts'
 import { chunkRows, cutChunks, type ChunkSettings } from './chunks.ts'
 import { claimEnd, type OutboxRow } from './outbox.ts'
-import { completeRequest, type RequestRow } from './request-status.ts'
+import { completeRequests, type RequestRow } from './request-status.ts'
 import { readSourceProducts } from './source-products.ts'
 
 /**
- * Items of one page at the most: it is held in memory, and a request has no more than two of them on
- * their way, so that what others ask for meanwhile does not wait behind all of it.
+ * Items of one page: it is held in memory, and a request has no more than two of them on their way, so
+ * that what others ask for meanwhile does not wait behind all of it.
  */
 const PAGE_ITEMS = { min: 1000, max: 57_600 }
 /** So many chunks keep the consumers busy while the next page is made, as long as they are not that large. */
@@ -54,9 +54,21 @@ export async function requestsToExpand(
   return rows.map((row) => ({ id: row.id, pending: Number(row.pending) }))
 }
 
-/** Whether a request may have another page on its way. */
-export const hasRoom = ({ pending }: RequestToExpand, settings: ChunkSettings): boolean =>
-  pending < pageItems(settings)
+/** A page that a request may have on its way now. */
+export interface NextPage {
+  requestId: string
+  /** Items at the most. */
+  items: number
+}
+
+/** The next pages of those requests that have room for one. They share what a single one would have. */
+export function nextPages(requests: RequestToExpand[], settings: ChunkSettings): NextPage[] {
+  const share = Math.floor(pageItems(settings) / requests.length)
+  const items = Math.max(share, PAGE_ITEMS.min)
+  return requests
+    .filter(({ pending }) => pending < items)
+    .map(({ id }) => ({ requestId: id, items }))
+}
 
 /**
  * Puts the next page of a request's source products into chunks. The chunks and how far the request
@@ -66,18 +78,17 @@ export const hasRoom = ({ pending }: RequestToExpand, settings: ChunkSettings): 
  */
 export async function expandPage(
   database: Database,
-  requestId: string,
+  page: NextPage,
   settings: ChunkSettings,
 ): Promise<OutboxRow[]> {
   const request = await database
     .knex('copy_request')
-    .where({ id: requestId })
+    .where({ id: page.requestId })
     .whereNull('expanded_at')
     .first<RequestRow | undefined>()
   if (!request) return []
   const brands = JSON.parse(request.target_brands) as string[]
-  const full = pageItems(settings)
-  const size = request.chunks > 0 ? full : Math.max(full * FIRST_PAGE, PAGE_ITEMS.min)
+  const size = request.chunks > 0 ? page.items : Math.max(page.items * FIRST_PAGE, PAGE_ITEMS.min)
   const limit = Math.max(1, Math.floor(size / brands.length))
   // Read outside of the transaction: the source may be another system, and no lock waits for it.
   const { products, last } = await readSourceProducts(
@@ -87,8 +98,8 @@ export async function expandPage(
     request.last_source_id,
     limit,
   )
-  const page = { nameTemplate: request.name_template, brands, products }
-  const chunks = chunkRows(request, page, cutChunks(page, settings), request.chunks + 1)
+  const copies = { nameTemplate: request.name_template, brands, products }
+  const chunks = chunkRows(request, copies, cutChunks(copies, settings), request.chunks + 1)
   const items = products.length * brands.length
   const ended = products.length < limit
   const claim = { claimed_until: claimEnd(database) }
@@ -111,6 +122,7 @@ export async function expandPage(
     }
     return true
   })
-  if (ended) await completeRequest(database, request.id)
+  // Otherwise the answer to one of these chunks does it.
+  if (ended && chunks.length === 0) await completeRequests(database, [request.id])
   return moved ? chunks : []
 }

@@ -129,11 +129,10 @@ async function update(database: Database, outbox: Outbox, rows: RowName[], chang
   if (rows.length === 0) return
   // It locks many rows, in an order of the database's own: who records results at this moment may have
   // some of them. A mark that is lost to a deadlock would send all of them again.
-  await database.inTransaction(async (trx) => {
+  await database.inStatement((knex) =>
     // Not what was made anew, or is to be published once more, while this was on its way.
-    const claimed = trx(outbox.table).whereNotNull('claimed_until')
-    await claimed.where(oneOf(rows)).update(change)
-  })
+    knex(outbox.table).whereNotNull('claimed_until').where(oneOf(rows)).update(change),
+  )
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ChunkResult, Database, Transaction } from '../database.ts'
 import { ProductCopyError } from '../errors.ts'
 import { countOutcomes, isGivenUp, parseResultMessage, writeOutcomes } from '../messages.ts'
-import { completeRequest } from './request-status.ts'
+import { completeRequests } from './request-status.ts'
 import { isId } from '../products/read-product.ts'
 
 /**
@@ -40,11 +40,13 @@ export async function recordResults(
   const ours = results.filter(({ requestId }) => isId(requestId)).sort(byName)
   if (ours.length === 0) return new Set()
   const requests = new Set(ours.map(({ requestId }) => requestId))
-  // Without a transaction, which is two more calls for each chunk: most results come once.
-  const completed = await database.dialect.completeChunks(database.knex, ours)
+  // One statement: most results come once.
+  const completed = await database.inStatement((knex) =>
+    database.dialect.completeChunks(knex, ours),
+  )
   const late = completed < ours.length ? await recordEach(database, ours) : new Set<string>()
   // Of those that were known too: whoever recorded them may have died before this.
-  for (const id of requests) await completeRequest(database, id)
+  await completeRequests(database, [...requests])
   return completed > 0 ? requests : late
 }
 
@@ -64,7 +66,7 @@ function recordEach(database: Database, results: ChunkResult[]): Promise<Set<str
   })
 }
 
-/** The order in which chunks are locked, where the database keeps to it; after a deadlock each is recorded alone. */
+/** The order in which chunks are locked, where the database keeps to it. */
 const byName = (a: ChunkResult, b: ChunkResult): number =>
   a.requestId === b.requestId ? a.chunkNo - b.chunkNo : a.requestId < b.requestId ? -1 : 1
 

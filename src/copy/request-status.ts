@@ -138,16 +138,25 @@ export function openRequests(database: Database, limit: number): Promise<string[
     .pluck<string[]>('id')
 }
 
+/** Requests that are looked at together: those of a batch of results are fewer. */
+const MAX_COMPLETED = 1000
+
 /**
- * Marks a request as done when its chunks are all done.
+ * Marks requests as done whose chunks are all done.
  *
- * To be called after each change that may have been its last one is committed: two transactions that
- * complete the last two chunks at the same moment do not see each other, but the later of these calls
- * sees both. A process that dies between the two leaves it to `completeRequests`.
+ * To be called after each change that may have been a request's last one is committed: two transactions
+ * that complete the last two chunks at the same moment do not see each other, but the later of these calls
+ * sees both. A process that dies between the two leaves it to the next call for all.
+ *
+ * They are read first, for no chunk comes to one whose chunks are all made and done. An UPDATE alone would
+ * see each of them as it is when its lock comes free, but MySQL's would see their chunks as they were before.
+ *
+ * @param ids of the requests that may be done; without them, it may be any
  */
-export async function completeRequest({ knex, dialect }: Database, id: string): Promise<void> {
-  await knex('copy_request')
-    .where({ id })
+export async function completeRequests(database: Database, ids?: string[]): Promise<void> {
+  const { knex, dialect } = database
+  const done = await knex('copy_request')
+    .modify((query) => ids && void query.whereIn('id', ids))
     .whereNotNull('expanded_at')
     .whereNull('completed_at')
     .whereNotExists(
@@ -156,20 +165,13 @@ export async function completeRequest({ knex, dialect }: Database, id: string): 
         .whereRaw('copy_chunk.request_id = copy_request.id')
         .whereNull('copy_chunk.completed_at'),
     )
-    .update({ completed_at: dialect.now() })
-}
-
-/**
- * Marks all requests as done whose chunks are all done.
- *
- * One by one: of several rows MySQL sees each as it is when its lock comes free, but their chunks as
- * they were at the beginning. A request that is expanded meanwhile would seem to have none.
- */
-export async function completeRequests(database: Database): Promise<void> {
-  const open = await database
-    .knex('copy_request')
-    .whereNotNull('expanded_at')
-    .whereNull('completed_at')
+    .limit(MAX_COMPLETED)
     .pluck<string[]>('id')
-  for (const id of open) await completeRequest(database, id)
+  if (done.length === 0) return
+  await database.inStatement((connection) =>
+    connection('copy_request')
+      .whereIn('id', done)
+      .whereNull('completed_at')
+      .update({ completed_at: dialect.now() }),
+  )
 }

@@ -18,22 +18,24 @@ export function transactions(
   knex: Knex,
   dialect: Pick<Dialect, 'isRetryable'>,
   retryMs = RETRY_MS,
-): Pick<Database, 'inTransaction' | 'inSnapshot'> {
-  return {
-    async inTransaction(work) {
-      const started = performance.now()
-      for (let attempt = 1; ; attempt++) {
-        try {
-          // Every session is READ COMMITTED from its start; to say so again is one more round trip.
-          return await runOnce(knex, work, {})
-        } catch (error) {
-          const pause = backoff(attempt)
-          const late = performance.now() - started + pause > retryMs
-          if (attempt === MAX_ATTEMPTS || late || !dialect.isRetryable(error)) throw error
-          await sleep(pause)
-        }
+): Pick<Database, 'inTransaction' | 'inStatement' | 'inSnapshot'> {
+  async function retried<T>(run: () => PromiseLike<T>): Promise<T> {
+    const started = performance.now()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await run()
+      } catch (error) {
+        const pause = backoff(attempt)
+        const late = performance.now() - started + pause > retryMs
+        if (attempt === MAX_ATTEMPTS || late || !dialect.isRetryable(error)) throw error
+        await sleep(pause)
       }
-    },
+    }
+  }
+  return {
+    // Every session is READ COMMITTED from its start; to say so again is one more round trip.
+    inTransaction: (work) => retried(() => runOnce(knex, work, {})),
+    inStatement: (statement) => retried(() => statement(knex)),
     // Not `readOnly`: knex leaves out the comma that MySQL wants there.
     inSnapshot: (work) => runOnce(knex, work, { isolationLevel: 'repeatable read' }),
   }

@@ -14,7 +14,7 @@ import {
 import { copyRequestStatus } from '../../src/copy/request-status.ts'
 import { DUPLICATE_ERROR } from '../../src/products/create-products.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
-import { expandPage, hasRoom, requestsToExpand } from '../../src/copy/expand-request.ts'
+import { expandPage, nextPages, requestsToExpand } from '../../src/copy/expand-request.ts'
 import { readResult, recordResults } from '../../src/copy/record-result.ts'
 import {
   bodyHash,
@@ -240,6 +240,12 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
     describe('expanding', () => {
       // A page of them is 1000 items.
       const settings = { chunkSize: 3, shards: 4 }
+      const pages = async (own = settings) =>
+        nextPages(await requestsToExpand(fixture.database, '0', 9), own)
+      const expand = async (requestId: string, own = settings) => {
+        const [page] = nextPages([{ id: requestId, pending: 0 }], own)
+        await expandPage(fixture.database, page!, own)
+      }
       const source = async (count: number) => {
         for (let start = 0; start < count; start += 1000) {
           const items = Array.from({ length: 1000 }, (_, i) => item(`Phone ${start + i}`))
@@ -251,15 +257,15 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         await source(3000)
         const id = await request(fixture, ['Aurora'])
         for (let page = 1; page <= 2; page++) {
-          await Promise.all([1, 2, 3].map(() => expandPage(fixture.database, id, settings)))
+          await Promise.all([1, 2, 3].map(() => expand(id)))
           expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
             state: 'expanding',
             items: page * 1000,
           })
         }
-        await expandPage(fixture.database, id, settings)
+        await expand(id)
         // Whether a full page was the last one shows the next.
-        await expandPage(fixture.database, id, settings)
+        await expand(id)
         expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
           state: 'copying',
           items: 3000,
@@ -278,37 +284,40 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         await source(4000)
         const id = await request(fixture, ['Aurora'])
         const large = { chunkSize: 1000, shards: 8 }
-        const pages: number[] = []
-        while (pages.length < 3) {
-          await expandPage(fixture.database, id, large)
-          pages.push((await copyRequestStatus(fixture.database, id)).items)
+        const items: number[] = []
+        while (items.length < 3) {
+          await expand(id, large)
+          items.push((await copyRequestStatus(fixture.database, id)).items)
         }
-        expect(pages).toEqual([3600, 4000, 4000])
+        expect(items).toEqual([3600, 4000, 4000])
       })
 
       test('waits while a page is on its way, so that other requests have their turn', async () => {
         const { database } = fixture
         await source(3000)
         const id = await request(fixture, ['Aurora'])
-        const withRoom = async () => {
-          const requests = await requestsToExpand(database, '0', 9)
-          return requests.filter((request) => hasRoom(request, settings)).map((one) => one.id)
-        }
-        expect(await withRoom()).toEqual([id])
-        await expandPage(database, id, settings)
-        expect(await withRoom()).toEqual([])
+        expect(await pages()).toEqual([{ requestId: id, items: 1000 }])
+        await expand(id)
+        expect(await pages()).toEqual([])
         await database.knex('copy_chunk').where('chunk_no', 1).update({
           completed_at: database.dialect.now(),
         })
-        expect(await withRoom()).toEqual([id])
+        expect(await pages()).toEqual([{ requestId: id, items: 1000 }])
+      })
+
+      test('of several requests at once shares among them what a single one has on its way', async () => {
+        const large = { chunkSize: 1000, shards: 10 }
+        const ids: string[] = []
+        for (let i = 0; i < 3; i++) ids.push(await request(fixture, ['Aurora']))
+        expect(await pages(large)).toEqual(ids.map((requestId) => ({ requestId, items: 4800 })))
       })
 
       test('ends where the source ended when it began', async () => {
         await source(2000)
         const id = await request(fixture, ['Aurora'])
-        await expandPage(fixture.database, id, settings)
+        await expand(id)
         await create(fixture.database, fixture.newId, [item('Late')])
-        for (let page = 2; page <= 3; page++) await expandPage(fixture.database, id, settings)
+        for (let page = 2; page <= 3; page++) await expand(id)
         expect(await copyRequestStatus(fixture.database, id)).toMatchObject({
           state: 'copying',
           items: 2000,
@@ -322,7 +331,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
         const { database } = fixture
         await fill(20)
         const id = await request(fixture, ['Aurora'])
-        await expandPage(database, id, { chunkSize: 2, shards: 2 })
+        await expandPage(database, { requestId: id, items: 1000 }, { chunkSize: 2, shards: 2 })
         const bodies = await database.knex('copy_chunk').orderBy('chunk_no').pluck<string[]>('body')
         const results = bodies.map((body) => {
           const chunk = parseChunkMessage(body)
@@ -394,7 +403,7 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
       /** A chunk whose attempts are used up, as its consumer leaves it. */
       const giveUp = async (requestId: string) => {
         const { database, newId } = fixture
-        await expandPage(database, requestId, { chunkSize: 100, shards: 1 })
+        await expandPage(database, { requestId, items: 1000 }, { chunkSize: 100, shards: 1 })
         const sent = { sent_at: database.dialect.now(), sends: 1 }
         await database.knex('copy_chunk').update(sent)
         const row = database.knex('copy_chunk').where({ request_id: requestId })

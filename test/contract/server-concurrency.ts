@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Database } from '../../src/database.ts'
 import { audit } from '../../src/products/audit.ts'
 import { deleteProduct } from '../../src/products/delete-product.ts'
 import { markPublished, publishWaiting, type Outbox } from '../../src/copy/outbox.ts'
+import { recordResults } from '../../src/copy/record-result.ts'
 import { completeRequests } from '../../src/copy/request-status.ts'
 import { emptyTables, type TestDatabase } from '../support/database.ts'
 import { CLEAN } from '../support/exact.ts'
@@ -198,29 +200,43 @@ export function concurrencyTests(name: SqlPart, server: () => ServerDatabase) {
       expect(met.deadlocks).toBe(0)
     })
 
-    test('marks of published rows that meet a deadlock are written after all', async () => {
+    /** Lets something be done to the chunks 1 and 2 of request 1 that waits for the second, and a deadlock end it. */
+    const meetDeadlock = async (work: (database: Database) => Promise<unknown>) => {
       const met = countDeadlocks()
       const [{ database }, { database: other }] = pools as [TestDatabase, TestDatabase]
       const row = { request_id: '1', message_group: 'g', body: 'x', content_hash: 'h', items: 1 }
       const rows = Array.from({ length: 40 }, (_, i) => ({ ...row, chunk_no: i + 1 }))
       const claimed = { claimed_until: database.dialect.now(30_000) }
       await database.knex('copy_chunk').insert(rows.map((one) => ({ ...one, ...claimed })))
-      const outbox: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: 'T' }
-      const recording = await other.knex.transaction()
-      const record = (from: number) =>
-        recording('copy_chunk').where('chunk_no', '>=', from).update({ created: 1 })
-      await record(2)
-      const marking = markPublished(database, outbox, rows.slice(0, 2)).catch(
-        (error: unknown) => error,
-      )
+      const blocking = await other.knex.transaction()
+      const block = (from: number) =>
+        blocking('copy_chunk').where('chunk_no', '>=', from).update({ sends: 7 })
+      await block(2)
+      const done = work(database).catch((error: unknown) => error)
       // It has the first row by now, and waits for the second.
       await sleep(300)
-      await record(1)
-      await recording.commit()
-      expect(await marking).toBeUndefined()
+      await block(1)
+      await blocking.commit()
+      expect(await done).not.toBeInstanceOf(Error)
       expect(met.deadlocks).toBe(1)
-      const sent = database.knex('copy_chunk').whereNotNull('sent_at').orderBy('chunk_no')
-      expect(await sent.pluck('chunk_no')).toEqual([1, 2])
+      return database
+    }
+
+    test('marks of published rows that meet a deadlock are written after all', async () => {
+      const outbox: Outbox = { table: 'copy_chunk', mark: 'sent_at', topic: 'T' }
+      const two = [1, 2].map((chunk_no) => ({ request_id: '1', chunk_no }))
+      const { knex } = await meetDeadlock((database) => markPublished(database, outbox, two))
+      const chunks = knex('copy_chunk').orderBy('chunk_no')
+      expect(await chunks.whereNotNull('sent_at').pluck('chunk_no')).toEqual([1, 2])
+    })
+
+    test('results that meet a deadlock are recorded after all', async () => {
+      const counts = { created: 1, existing: 0, rejected: 0, failed: 0 }
+      const result = { requestId: '1', contentHash: 'h', outcomes: '[]', items: 1, gaveUp: false }
+      const two = [1, 2].map((chunkNo) => ({ ...result, ...counts, chunkNo }))
+      const { knex } = await meetDeadlock((database) => recordResults(database, two))
+      const chunks = knex('copy_chunk').orderBy('chunk_no')
+      expect(await chunks.whereNotNull('completed_at').pluck('chunk_no')).toEqual([1, 2])
     })
   })
 }
