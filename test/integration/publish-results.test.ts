@@ -49,3 +49,17 @@ test('chunks share a transaction, but a small one does not wait for much larger 
   const numbers = written.map((rows) => rows.map((row) => row.chunk_no))
   expect(numbers).toEqual([[1], [2, 3, 4, 5], [6, 7, 8], [9]])
 })
+
+test('chunks with large attributes do not share a transaction that no database would take', async () => {
+  const attributes = { text: 'x'.repeat(4000) }
+  const chunks = Array.from({ length: 5 }, (_, chunk) => {
+    const items = Array.from({ length: 300 }, (_, n) => item(`${chunk}-${n}`, { attributes }))
+    return arrivedChunk(items, { chunkNo: chunk + 1 })
+  })
+  const written = await answerAll(fixture.database, fixture.newId, chunks)
+  const numbers = written.map((rows) => rows.map((row) => row.chunk_no))
+  expect(numbers).toEqual([
+    [1, 2, 3],
+    [4, 5],
+  ])
+})
