@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -47,6 +47,9 @@ export async function openEmbeddedDatabase(
   folder: string,
   { create, onCreate }: { create: boolean; onCreate?: () => void },
 ): Promise<Database> {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw unusable(folder, new Error('it is a file'))
+  }
   if (!create && !holdsDatabase(folder)) {
     throw badInput(
       `there is no database in data folder ${JSON.stringify(folder)} (DATA_DIR) yet: "product-copy import FILE" makes one`,

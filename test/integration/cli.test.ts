@@ -103,6 +103,10 @@ describe('a first day with it', () => {
 
   test('serve carries recorded requests out until SIGTERM, and exits 0', async () => {
     const { id } = json(await cli('copy', '--from', 'Acme', '--to', 'Dune', '--json'))
+    expect(await cli('results', String(id))).toMatchObject({
+      stdout: '',
+      stderr: `product-copy: not all items of request ${String(id)} are made yet; "product-copy serve" does that\n`,
+    })
     const child = startCli(['serve'], data)
     const run = finished(child)
     child.stdout!.on('data', (text: string) => {
@@ -295,11 +299,14 @@ describe('what cannot run is one line on stderr, and exit 3', () => {
   })
 
   test('a data folder that is a file', async () => {
-    const run = await runCli(['migrate'], await put('file', 'x'))
-    expect(run).toMatchObject({ code: 3, stdout: '' })
-    expect(run.stderr).toMatch(
-      /^product-copy: data folder "[^\n]*file" \(DATA_DIR\) cannot be used: [^\n]*\n$/,
-    )
+    const file = await put('file', 'x')
+    for (const args of [['migrate'], ['audit']]) {
+      expect(await runCli(args, file)).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: `product-copy: data folder "${file}" (DATA_DIR) cannot be used: it is a file\n`,
+      })
+    }
   })
 
   test('a database of a later version, which stays as it is', async () => {

@@ -21,6 +21,11 @@ export function addResults(program: Command, run: Run) {
           for await (const result of copyResults(database, id)) {
             if (!(await print(JSON.stringify(result)))) break
           }
+          if (status.state === 'recorded' || status.state === 'expanding') {
+            process.stderr.write(
+              `product-copy: not all items of request ${id} are made yet; "product-copy serve" does that\n`,
+            )
+          }
           return exitCodeFor(status)
         }),
       ),
