@@ -5,6 +5,7 @@ import type { ChunkSettings } from '../src/copy/chunks.ts'
 import {
   expandPage,
   nextPages,
+  PAGES_AT_A_TIME,
   requestsToExpand,
   type NextPage,
 } from '../src/copy/expand-request.ts'
@@ -102,7 +103,7 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
   }
 }
 
-/** Side by side: each waits for the database and the broker most of the time. */
+/** @throws what is no request's fault: the database is away, or the broker refuses */
 async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Expanded> {
   const { database, settings, announce } = parts
   let expanded = 0
@@ -112,6 +113,7 @@ async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Ex
     try {
       chunks = await expandPage(database, page, settings)
     } catch (cause) {
+      if (database.dialect.isAway(cause)) throw cause
       const problem = `request ${page.requestId} cannot be expanded: ${errorText(cause)}`
       failure = new Error(problem, { cause })
       return
@@ -120,8 +122,12 @@ async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Ex
     expanded++
     await send(parts, chunks)
   }
-  const done = await Promise.allSettled(pages.map(expandOne))
-  for (const one of done) if (one.status === 'rejected') throw one.reason
+  const left = pages.values()
+  const worker = async () => {
+    for (const page of left) await expandOne(page)
+  }
+  const ended = await Promise.allSettled(Array.from({ length: PAGES_AT_A_TIME }, worker))
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
   return { expanded, failure }
 }
 

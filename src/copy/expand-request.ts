@@ -10,6 +10,11 @@ import { readSourceProducts } from './source-products.ts'
  * that what others ask for meanwhile does not wait behind all of it.
  */
 const PAGE_ITEMS = { min: 1000, max: 57_600 }
+/**
+ * Pages that are made at the same time, for each waits for the database and the broker most of the time.
+ * They share what a single one would have; of more, and smaller, the chunks would become too small.
+ */
+export const PAGES_AT_A_TIME = 4
 /** So many chunks keep the consumers busy while the next page is made, as long as they are not that large. */
 const PAGE_CHUNKS = { count: 256, items: 14_400 }
 /**
@@ -61,10 +66,10 @@ export interface NextPage {
   items: number
 }
 
-/** The next pages of those requests that have room for one. They share what a single one would have. */
+/** The next pages of those requests that have room for one. The more requests, the smaller they are. */
 export function nextPages(requests: RequestToExpand[], settings: ChunkSettings): NextPage[] {
-  const share = Math.floor(pageItems(settings) / requests.length)
-  const items = Math.max(share, PAGE_ITEMS.min)
+  const share = pageItems(settings) / Math.min(requests.length, PAGES_AT_A_TIME)
+  const items = Math.max(Math.floor(share), PAGE_ITEMS.min)
   return requests
     .filter(({ pending }) => pending < items)
     .map(({ id }) => ({ requestId: id, items }))

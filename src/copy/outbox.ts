@@ -166,19 +166,22 @@ const MAX_DOUBLINGS = 7
  * message or the result; where it has not, and the consumers are just slow or stopped, a chunk that
  * comes twice costs little.
  */
-export async function sendOverdueAgain({ knex, dialect }: Database): Promise<number> {
-  return knex('copy_chunk')
-    .whereNull('completed_at')
-    .where((overdue) => {
-      for (let doublings = 0; doublings <= MAX_DOUBLINGS; doublings++) {
-        void overdue.orWhere((sent) => {
-          void sent
-            .where('sends', doublings < MAX_DOUBLINGS ? '=' : '>=', doublings + 1)
-            .where('sent_at', '<', dialect.now(-ANSWER_MS * 2 ** doublings))
-        })
-      }
-    })
-    .update({ sent_at: null, claimed_until: null })
+export function sendOverdueAgain(database: Database): Promise<number> {
+  const { dialect } = database
+  return database.inStatement((knex) =>
+    knex('copy_chunk')
+      .whereNull('completed_at')
+      .where((overdue) => {
+        for (let doublings = 0; doublings <= MAX_DOUBLINGS; doublings++) {
+          void overdue.orWhere((sent) => {
+            void sent
+              .where('sends', doublings < MAX_DOUBLINGS ? '=' : '>=', doublings + 1)
+              .where('sent_at', '<', dialect.now(-ANSWER_MS * 2 ** doublings))
+          })
+        }
+      })
+      .update({ sent_at: null, claimed_until: null }),
+  )
 }
 
 /**

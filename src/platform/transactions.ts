@@ -10,7 +10,8 @@ const BACKOFF_MS = { first: 5, longest: 500 }
 
 /**
  * The one place where transactions are retried: the whole of them, bounded in number and in time, with
- * jitter. knex rolls back whatever throws, a lock time-out too, after which MySQL would go on.
+ * jitter. knex rolls back whatever throws, a lock time-out too, after which MySQL would go on. A single
+ * statement the database undoes by itself.
  *
  * @param retryMs milliseconds from the first attempt's beginning in which another one may begin
  */

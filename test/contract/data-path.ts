@@ -308,8 +308,10 @@ export function dataPathTests(name: string, open: () => Promise<TestDatabase>): 
       test('of several requests at once shares among them what a single one has on its way', async () => {
         const large = { chunkSize: 1000, shards: 10 }
         const ids: string[] = []
-        for (let i = 0; i < 3; i++) ids.push(await request(fixture, ['Aurora']))
-        expect(await pages(large)).toEqual(ids.map((requestId) => ({ requestId, items: 4800 })))
+        for (const items of [14_400, 7200, 4800, 3600, 3600]) {
+          ids.push(await request(fixture, ['Aurora']))
+          expect(await pages(large)).toEqual(ids.map((requestId) => ({ requestId, items })))
+        }
       })
 
       test('ends where the source ended when it began', async () => {
