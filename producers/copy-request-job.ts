@@ -103,7 +103,7 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
   }
 }
 
-/** @throws what is no request's fault: the database is away, or the broker refuses */
+/** @throws when the broker refuses a message, or the database a mark of one that was sent; the other pages are made */
 async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Expanded> {
   const { database, settings, announce } = parts
   let expanded = 0
@@ -113,7 +113,6 @@ async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Ex
     try {
       chunks = await expandPage(database, page, settings)
     } catch (cause) {
-      if (database.dialect.isAway(cause)) throw cause
       const problem = `request ${page.requestId} cannot be expanded: ${errorText(cause)}`
       failure = new Error(problem, { cause })
       return
