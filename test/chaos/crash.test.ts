@@ -8,7 +8,7 @@ import { createSnowflake } from '../../src/platform/snowflake.ts'
 import { finished, startCli } from '../support/cli.ts'
 import { newDataFolder } from '../support/database.ts'
 import { request, resultsOf } from '../support/parties.ts'
-import { create, ensureAcme, item } from '../support/products.ts'
+import { createPhones, ensureAcme } from '../support/products.ts'
 import { seededRandom } from '../support/random.ts'
 import { soak } from '../support/soak.ts'
 
@@ -96,13 +96,7 @@ async function prepare(data: string): Promise<string[]> {
   const { database, newId } = fixture
   await ensureAcme(database, newId)
   await ensureBrands(database, newId, ['Aurora'])
-  for (let start = 0; start < PRODUCTS; start += 1000) {
-    await create(
-      database,
-      newId,
-      Array.from({ length: 1000 }, (_, i) => item(`Phone ${start + i}`)),
-    )
-  }
+  await createPhones(fixture, PRODUCTS)
   const ids = [await request(fixture, ['Aurora']), await request(fixture, ['Aurora'])]
   await database.close()
   return ids

@@ -11,7 +11,7 @@ import { startCli } from './cli.ts'
 import type { TestDatabase } from './database.ts'
 import { newDatabase, newPrefix } from './own-names.ts'
 import { part, type Reach } from './parts.ts'
-import { create, ensureAcme, item } from './products.ts'
+import { createPhones, ensureAcme } from './products.ts'
 
 /** Real parts for processes of the product, with a database, topics and groups of their own. */
 export interface OwnStack extends TestDatabase {
@@ -83,15 +83,11 @@ async function serving(child: ChildProcess): Promise<void> {
 
 /** The brand Acme with so many products, and brands to copy them into. */
 export async function fillAcme(
-  { database, newId }: TestDatabase,
+  fixture: TestDatabase,
   products: number,
   targets: string[],
 ): Promise<void> {
-  await ensureAcme(database, newId)
-  await ensureBrands(database, newId, targets)
-  for (let start = 0; start < products; start += 1000) {
-    const count = Math.min(1000, products - start)
-    const items = Array.from({ length: count }, (_, i) => item(`Phone ${start + i}`))
-    await create(database, newId, items)
-  }
+  await ensureAcme(fixture.database, fixture.newId)
+  await ensureBrands(fixture.database, fixture.newId, targets)
+  await createPhones(fixture, products)
 }

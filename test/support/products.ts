@@ -5,6 +5,7 @@ import { createProducts, type Batch } from '../../src/products/create-products.t
 import type { OutboxRow } from '../../src/copy/outbox.ts'
 import type { ChunkMessage, Item, Outcome } from '../../src/messages.ts'
 import { readProducts } from '../../src/products/read-product.ts'
+import type { TestDatabase } from './database.ts'
 
 export const USER = { id: '7', name: 'Ann' }
 export const BRAND = 'Acme'
@@ -33,6 +34,20 @@ export function create(
     { products: readProducts(items), policy: 'return-existing', user: USER, ...change },
     { newId, brands: (names) => findBrands(database, names) },
   )
+}
+
+/** Creates products of the brand Acme, from Phone 0 on. */
+export async function createPhones(
+  { database, newId }: TestDatabase,
+  count: number,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (let start = 0; start < count; start += 1000) {
+    const length = Math.min(1000, count - start)
+    const items = Array.from({ length }, (_, i) => item(`Phone ${start + i}`))
+    outcomes.push(...(await create(database, newId, items)))
+  }
+  return outcomes
 }
 
 export function arrivedChunk(items: Item[], change: Partial<ChunkMessage> = {}): ArrivedChunk {
