@@ -101,7 +101,9 @@ describe('adopt and merge on the command line', () => {
     expect(merged.stdout).toBe(dryRun.stdout)
     expect(await cli('audit')).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^live products +2\n(.* 0\n){4}$/),
+      stdout: expect.stringMatching(
+        /^live products +2\n(.* 0\n){4}each live product is unique, and has its key\n$/,
+      ),
     })
     const again = await cli('adopt', '--json')
     expect(again).toMatchObject({ code: 0, stderr: '' })
@@ -166,7 +168,7 @@ describe('adopt and merge on the command line', () => {
   })
 
   test.each([
-    [['merge'], "required option '--keep <which>' not specified"],
+    [['merge'], "required option '--keep <oldest|newest>' not specified"],
     [['merge', '--keep', 'youngest'], '--keep is "youngest"; allowed are oldest and newest'],
     [['merge', '--keep', 'oldest', '--aply'], "unknown option '--aply'"],
     [['adopt', 'everything'], 'too many arguments'],

@@ -27,9 +27,11 @@ function describeAudit(result: Audit): string {
     `wrong keys: without a live product        ${result.keysWithoutProduct}`,
     `wrong keys: not their product's own       ${result.mismatchedKeys}`,
   ]
-  if (!isClean(result)) {
-    lines.push('"product-copy adopt" gives products their keys, and removes wrong keys')
-  }
+  lines.push(
+    isClean(result)
+      ? 'each live product is unique, and has its key'
+      : '"product-copy adopt" gives products their keys, and removes wrong keys',
+  )
   if (result.duplicateKeys > 0) {
     lines.push('"product-copy merge --keep oldest" then shows how duplicates would be merged')
   }

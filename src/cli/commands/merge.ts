@@ -17,7 +17,7 @@ export function addMerge(program: Command, run: Run) {
   program
     .command('merge')
     .description('delete duplicates that "adopt" found, logically; a dry run without --apply')
-    .requiredOption('--keep <which>', 'which product of a key stays: oldest or newest')
+    .requiredOption('--keep <oldest|newest>', 'which product of a key stays')
     .option('--apply', 'do it, not only say what would be done')
     .option('--json', 'print the counts as the last JSON line, instead of on stderr')
     .addHelpText(
