@@ -7,7 +7,8 @@ export interface SourceProduct {
   name: string
   model: string
   price: string | null
-  attributes: Record<string, unknown>
+  /** JSON, as the database has it. */
+  attributes: string
 }
 
 /**
@@ -35,9 +36,20 @@ interface WrittenCopies {
 
 /** The texts of products in a message. They are made once, though most products stand in several chunks of their page. */
 export const writeProducts = (products: SourceProduct[]): string[] =>
-  products.map(({ id, name, model, price, attributes }) =>
-    JSON.stringify([id, name, model, price, attributes]),
-  )
+  products.map(({ id, name, model, price, attributes }) => {
+    const texts = JSON.stringify([id, name, model, price])
+    return `${texts.slice(0, -1)},${isJson(attributes) ? attributes : JSON.stringify(attributes)}]`
+  })
+
+/** MariaDB keeps some texts as JSON that are none, with "\\x" for example. As a text, such a product is rejected by itself. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * @param texts of all products, by `writeProducts`

@@ -23,21 +23,11 @@ export async function readSourceProducts(
   if (!source) return { products: [], last: last ?? '0' }
   const live = () => database.knex('product').where({ brand_id: source.id, delete_status: 0 })
   const end = last ?? (await live().max<{ max: string | null }[]>({ max: 'id' }))[0]!.max ?? '0'
-  const rows = await live()
+  const products = await live()
     .where('id', '>', after)
     .where('id', '<=', end)
     .orderBy('id')
     .limit(limit)
-    .select<(Omit<SourceProduct, 'attributes'> & { attributes: string })[]>(
-      'id',
-      'name',
-      'model',
-      'price',
-      'attributes',
-    )
-  const products = rows.map((row) => ({
-    ...row,
-    attributes: JSON.parse(row.attributes) as SourceProduct['attributes'],
-  }))
+    .select<SourceProduct[]>('id', 'name', 'model', 'price', 'attributes')
   return { products, last: end }
 }

@@ -14,5 +14,9 @@ const NULL = '\u0002'
 export const column = <T>(rows: T[], value: (row: T) => string | null): string =>
   rows.map((row) => value(row) ?? NULL).join(BETWEEN)
 
-/** SQL with one binding, a text that `column` made: the list of its values, as texts. */
-export const VALUES = "string_to_array(?::text, e'\\x01', e'\\x02')"
+/**
+ * SQL with a binding for each column, which `column` made: a row for each of their values, as texts. In a select's
+ * list and not behind its `from`, where PostgreSQL first stores all rows: 2.1 µs a product with that, and 1.8 without.
+ */
+export const rowsOf = (names: string[]): string =>
+  `(select ${names.map((name) => `unnest(string_to_array(?::text, e'\\x01', e'\\x02')) as ${name}`).join()})`

@@ -12,7 +12,7 @@ import {
 } from '../database.ts'
 import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
-import { column, VALUES } from './postgres-columns.ts'
+import { column, rowsOf } from './postgres-columns.ts'
 
 /** PostgreSQL, and PGlite, which is PostgreSQL. */
 export function postgresDialect(knex: Knex): Dialect {
@@ -50,6 +50,17 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
   return found.rows
 }
 
+const CLAIMS = rowsOf(['id', 'name', 'model'])
+const PRODUCTS = rowsOf([
+  'id',
+  'brand_id',
+  'name',
+  'model',
+  'price',
+  'attributes',
+  'source_product_id',
+])
+
 /**
  * `on conflict do nothing`, here and below: a lost race leaves no error in the database's log. For the key
  * alone, for with the id it would cost a tenth more: an id that is in use is an error.
@@ -63,8 +74,7 @@ async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Pro
   const { rowCount } = await unlessTaken(
     trx.raw<{ rowCount: number }>(
       `insert into product_unique (id, name, model, user_id, user_name)
-       select id::bigint, name, model, ?, ?
-         from unnest(${VALUES}, ${VALUES}, ${VALUES}) as k (id, name, model)
+       select id::bigint, name, model, ?, ? from ${CLAIMS} as k
        on conflict (name, model) do nothing`,
       [user.id, user.name, ...columns],
     ),
@@ -72,7 +82,7 @@ async function insertKeys(trx: Transaction, claims: KeyClaim[], user: User): Pro
   if (rowCount === claims.length) return []
   // Not by their ids alone: one that was given out twice may have the row of another key.
   const { rows: lost } = await trx.raw<{ rows: { id: string }[] }>(
-    `select id from unnest(${VALUES}, ${VALUES}, ${VALUES}) as k (id, name, model)
+    `select id from ${CLAIMS} as k
       where (select 1 from product_unique as u
               where u.id = k.id::bigint and u.name = k.name and u.model = k.model limit 1) is null`,
     columns,
@@ -88,8 +98,7 @@ async function insertProducts(trx: Transaction, rows: NewProductRow[], user: Use
          (id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name)
        select id::bigint, brand_id::bigint, name, model, price::numeric, attributes::jsonb,
               source_product_id::bigint, ?, ?
-         from unnest(${Array<string>(7).fill(VALUES).join()})
-           as p (id, brand_id, name, model, price, attributes, source_product_id)`,
+         from ${PRODUCTS} as p`,
       [
         user.id,
         user.name,

@@ -5,6 +5,7 @@ import type { Copies, SourceProduct } from '../../src/copies.ts'
 import { parseChunkMessage } from '../../src/messages.ts'
 import { unpack } from '../../src/packing.ts'
 import { messageGroup } from '../../src/products/message-group.ts'
+import { readProducts } from '../../src/products/read-product.ts'
 import { productKey, shardOf } from '../../src/products/product-key.ts'
 
 const products = (count: number): SourceProduct[] =>
@@ -13,7 +14,7 @@ const products = (count: number): SourceProduct[] =>
     name: `Phone ${i}`,
     model: `M-${i}`,
     price: '1.00',
-    attributes: { i },
+    attributes: JSON.stringify({ i }),
   }))
 
 const page = (count: number, brands = ['Aurora'], nameTemplate = '{brand} {name}'): Copies => ({
@@ -73,6 +74,14 @@ describe('chunks', () => {
     const given = [{ ...products(1)[0]!, name: null, model: null }] as unknown as SourceProduct[]
     const rows = rowsOf({ ...page(0), products: given }, settings)
     expect(rows.flatMap(itemsIn)).toMatchObject([{ name: null, model: null }])
+  })
+
+  test('are made of attributes that MariaDB takes for JSON and others do not, for the consumer to reject', () => {
+    const given = [{ ...products(1)[0]!, attributes: '{"size": "\\x"}' }]
+    const [item] = rowsOf({ ...page(1), products: given }, settings).flatMap(itemsIn)
+    expect(readProducts([item!])).toEqual([
+      { field: 'attributes', reason: `attributes are "{\\"size\\": \\"\\\\x\\"}", not an object` },
+    ])
   })
 
   test('say each product and each brand once where they are long', () => {
@@ -150,7 +159,7 @@ describe('chunks', () => {
 
   test('of the largest items have 2 MiB of them each, and lose none', () => {
     const brands = Array.from({ length: 5 }, (_, i) => `Brand ${i}`)
-    const attributes = { text: '手'.repeat(1350) }
+    const attributes = JSON.stringify({ text: '手'.repeat(1350) })
     const large = products(400).map((one) => ({ ...one, attributes }))
     const rows = rowsOf({ ...page(0, brands), products: large }, { chunkSize: 2000, shards: 1 })
     expect(rows.length).toBeGreaterThan(1)
