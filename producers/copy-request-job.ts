@@ -103,7 +103,7 @@ function inTurn(parts: CopyRequestJob): () => Promise<Expanded> {
   }
 }
 
-/** @throws when the broker refuses a message, or the database a mark of one that was sent; the other pages are made */
+/** @throws when the broker refuses a message, or the database a mark of one that was sent; pages in hand are made, others have their turn later */
 async function expandPages(parts: CopyRequestJob, pages: NextPage[]): Promise<Expanded> {
   const { database, settings, announce } = parts
   let expanded = 0
