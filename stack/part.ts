@@ -130,9 +130,10 @@ export function createPart(kind: PartKind, place: Place, options: PartOptions): 
   }
 
   async function untilItAnswers(running: [string, StartedProcess][]): Promise<void> {
-    let ended: string | undefined
+    // Its log is read by whoever still waits: a process that ends later may have none any more.
+    let ended: (() => string) | undefined
     for (const [name, { exit, words }] of running) {
-      void exit.then((code) => (ended ??= `${name} ended with ${code}: ${words()}`))
+      void exit.then((code) => (ended ??= () => `${name} ended with ${code}: ${words()}`))
     }
     const deadline = Date.now() + START_TIMEOUT_MS
     while (true) {
@@ -144,7 +145,7 @@ export function createPart(kind: PartKind, place: Place, options: PartOptions): 
       } catch (error) {
         fault = error
       }
-      if (ended !== undefined) throw new Error(ended)
+      if (ended !== undefined) throw new Error(ended())
       if (Date.now() > deadline) throw fault
       await sleep(100)
     }
