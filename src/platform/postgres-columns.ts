@@ -17,6 +17,11 @@ export const column = <T>(rows: T[], value: (row: T) => string | null): string =
 /**
  * SQL with a binding for each column, which `column` made: a row for each of their values, as texts. In a select's
  * list and not behind its `from`, where PostgreSQL first stores all rows: 2.1 µs a product with that, and 1.8 without.
+ *
+ * @param names of the columns, as in a list of SQL
  */
-export const rowsOf = (names: string[]): string =>
-  `(select ${names.map((name) => `unnest(string_to_array(?::text, e'\\x01', e'\\x02')) as ${name}`).join()})`
+export const unnested = (names: string): string =>
+  `(select ${names
+    .split(/,\s*/)
+    .map((name) => `unnest(string_to_array(?::text, e'\\x01', e'\\x02')) as ${name}`)
+    .join()})`

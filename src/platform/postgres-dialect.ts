@@ -12,7 +12,7 @@ import {
 } from '../database.ts'
 import type { ProductKey } from '../products/product-key.ts'
 import { isOutOfReach } from './database-errors.ts'
-import { column, rowsOf } from './postgres-columns.ts'
+import { column, unnested } from './postgres-columns.ts'
 
 /** PostgreSQL, and PGlite, which is PostgreSQL. */
 export function postgresDialect(knex: Knex): Dialect {
@@ -50,16 +50,8 @@ async function findKeyOwners(connection: Knex, keys: ProductKey[]): Promise<KeyO
   return found.rows
 }
 
-const CLAIMS = rowsOf(['id', 'name', 'model'])
-const PRODUCTS = rowsOf([
-  'id',
-  'brand_id',
-  'name',
-  'model',
-  'price',
-  'attributes',
-  'source_product_id',
-])
+const CLAIMS = unnested('id, name, model')
+const PRODUCTS = unnested('id, brand_id, name, model, price, attributes, source_product_id')
 
 /**
  * `on conflict do nothing`, here and below: a lost race leaves no error in the database's log. For the key

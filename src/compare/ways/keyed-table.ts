@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { Database, Transaction } from '../../database.ts'
 import type { Item } from '../../messages.ts'
-import { column, rowsOf } from '../../platform/postgres-columns.ts'
+import { column, unnested } from '../../platform/postgres-columns.ts'
 import { keyText, type ProductKey } from '../../products/product-key.ts'
 import { readProduct, type ReadProduct } from '../../products/read-product.ts'
 import type { Answer, Site } from '../way.ts'
@@ -70,19 +70,8 @@ export async function findLive(connection: Knex, keys: ProductKey[]): Promise<Ma
   return new Map(rows.map((row) => [keyText({ name: row.name_key, model: row.model_key }), row.id]))
 }
 
-const COLUMNS = [
-  'id',
-  'brand_id',
-  'name',
-  'model',
-  'price',
-  'attributes',
-  'source_product_id',
-  'user_id',
-  'user_name',
-  'name_key',
-  'model_key',
-]
+const COLUMNS = `id, brand_id, name, model, price, attributes, source_product_id, user_id, user_name,
+  name_key, model_key`
 
 /**
  * Inserts rows with one statement, in the order given.
@@ -95,7 +84,7 @@ export function insertRows(
   rows: Row[],
   around: { ignore?: boolean; end?: string } = {},
 ): Knex.Raw {
-  const into = `insert ${around.ignore ? 'ignore ' : ''}into ${TABLE} (${COLUMNS.join()})`
+  const into = `insert ${around.ignore ? 'ignore ' : ''}into ${TABLE} (${COLUMNS})`
   const end = around.end ?? ''
   const values = rows.map((row) => [
     row.id,
@@ -119,7 +108,7 @@ export function insertRows(
     `${into}
      select id::bigint, brand_id::bigint, name, model, price::numeric, attributes::jsonb,
             source_product_id::bigint, user_id, user_name, name_key, model_key
-       from ${rowsOf(COLUMNS)} as v ${end}`,
+       from ${unnested(COLUMNS)} as v ${end}`,
     columns,
   )
 }
